@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The weft command: a client of weft.h and nothing else.
+#include <stdio.h>
+#include <stdlib.h>
+#include <weft.h>
+
+#include "options.h"
+
+enum { EXIT_BAD_SCRIPT = 1, EXIT_BAD_END = 2 };
+
+static int complain(const weft *w) {
+  (void)fprintf(stderr, "weft: %s\n", weft_error(w));
+  return EXIT_BAD_SCRIPT;
+}
+
+static weft_status load(weft *w, const options *o, int argc, char **argv) {
+  for (int i = 0; i < o->nmodules; i++) {
+    weft_status status = weft_require(w, o->modules[i]);
+    if (status != WEFT_OK) return status;
+  }
+  weft_status status = weft_set_args(w, argc, argv, o->script);
+  if (status != WEFT_OK) return status;
+  if (o->code != NULL) return weft_load_string(w, o->code, "=(command line)");
+  return weft_load_file(w, o->from_stdin ? NULL : argv[o->script]);
+}
+
+static int run(const options *o, int argc, char **argv) {
+  weft *w = NULL;
+  weft_status status = weft_open(&o->config, &w);
+  if (status != WEFT_OK) {
+    (void)fprintf(stderr, "weft: cannot start: %s\n",
+                  status == WEFT_ERR_MEMORY ? "not enough memory" : "the system refuses");
+    return EXIT_BAD_SCRIPT;
+  }
+  int code = 0;
+  if (load(w, o, argc, argv) != WEFT_OK) {
+    code = complain(w);
+  } else {
+    status = weft_run(w);
+    // A panic or deadlock has been reported on stderr by then.
+    if (status == WEFT_ERR_PANIC || status == WEFT_ERR_DEADLOCK) {
+      code = EXIT_BAD_END;
+    } else if (status != WEFT_OK) {
+      code = complain(w);
+    }
+  }
+  (void)fflush(stdout);
+  weft_close(w);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  options o;
+  switch (options_read(&o, argc, argv)) {
+    case OPTIONS_EXIT: return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    case OPTIONS_ERROR: return EXIT_BAD_SCRIPT;
+    case OPTIONS_RUN: break;
+  }
+  int code = run(&o, argc, argv);
+  free(o.modules);
+  return code;
+}

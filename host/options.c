@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPT_WORKERS = 256, OPT_VERSION, OPT_HELP, OPT_CLOCK, OPT_SEED };
+
+static const char help[] =
+    "Usage: weft [options] script.lua [args…]\n"
+    "       weft [options] -e CODE [args…]\n"
+    "       weft [options] - [args…]          (the script comes on standard input)\n"
+    "\n"
+    "Runs a Lua script whose main chunk is a task; require \"weft\" gives it the rest.\n"
+    "\n"
+    "  -e CODE           run CODE instead of a script\n"
+    "  -l MODULE         require MODULE first; may be repeated\n"
+    "  --workers N       use N workers (1 to 1024)\n"
+    "  --clock=virtual   time jumps to the next timer when every task waits\n"
+    "  --seed N          make the choices of select repeatable\n"
+    "  --version         print the version\n"
+    "  --help            print this\n"
+    "\n"
+    "Exit status: 0 when main returned; 1 when the script cannot be loaded or the command\n"
+    "line is wrong; 2 after a panic or a deadlock.\n";
+
+static options_action error(const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  (void)fputs("weft: ", stderr);
+  (void)vfprintf(stderr, fmt, args);
+  (void)fputs(" (weft --help tells more)\n", stderr);
+  va_end(args);
+  return OPTIONS_ERROR;
+}
+
+// A whole number within bounds.
+static bool read_number(const char *text, unsigned long long min, unsigned long long max,
+                        unsigned long long *value) {
+  char *end = NULL;
+  errno = 0;
+  if (text[0] < '0' || text[0] > '9') return false;
+  *value = strtoull(text, &end, 10);
+  return errno == 0 && *end == '\0' && *value >= min && *value <= max;
+}
+
+static options_action read_option(options *o, int c, char **argv) {
+  unsigned long long n = 0;
+  switch (c) {
+    case 'e': o->code = optarg; return OPTIONS_RUN;
+    case 'l': o->modules[o->nmodules++] = optarg; return OPTIONS_RUN;
+    case OPT_WORKERS:
+      if (!read_number(optarg, 1, 1024, &n)) {
+        return error("--workers takes a number from 1 to 1024, not '%s'", optarg);
+      }
+      o->config.workers = (uint32_t)n;
+      return OPTIONS_RUN;
+    case OPT_SEED:
+      if (!read_number(optarg, 0, UINT64_MAX, &n)) {
+        return error("--seed takes a whole number, not '%s'", optarg);
+      }
+      o->config.seed = n;
+      return OPTIONS_RUN;
+    case OPT_CLOCK:
+      if (strcmp(optarg, "virtual") == 0) {
+        o->config.clock = WEFT_CLOCK_VIRTUAL;
+      } else if (strcmp(optarg, "real") != 0) {
+        return error("--clock takes real or virtual, not '%s'", optarg);
+      }
+      return OPTIONS_RUN;
+    case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
+    case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
+    case ':': return error("%s needs an argument", argv[optind - 1]);
+    default: return error("unknown option '%s'", argv[optind - 1]);
+  }
+}
+
+options_action options_read(options *o, int argc, char **argv) {
+  static const struct option longs[] = {{"workers", required_argument, NULL, OPT_WORKERS},
+                                        {"clock", required_argument, NULL, OPT_CLOCK},
+                                        {"seed", required_argument, NULL, OPT_SEED},
+                                        {"version", no_argument, NULL, OPT_VERSION},
+                                        {"help", no_argument, NULL, OPT_HELP},
+                                        {NULL, 0, NULL, 0}};
+  *o = (options){0};
+  o->modules = calloc((size_t)argc + 1, sizeof *o->modules);
+  if (o->modules == NULL) return error("not enough memory");
+  opterr = 0;
+  options_action action = OPTIONS_RUN;
+  int c;
+  // '+': what follows the script belongs to the script.
+  while (action == OPTIONS_RUN && (c = getopt_long(argc, argv, "+:e:l:", longs, NULL)) != -1) {
+    action = read_option(o, c, argv);
+  }
+  if (action == OPTIONS_RUN && o->code == NULL && optind >= argc) {
+    action = error("no script");
+  }
+  if (action != OPTIONS_RUN) {
+    free(o->modules);
+    o->modules = NULL;
+    return action;
+  }
+  o->script = o->code != NULL ? optind - 1 : optind;
+  o->from_stdin = o->code == NULL && strcmp(argv[o->script], "-") == 0;
+  return OPTIONS_RUN;
+}

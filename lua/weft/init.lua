@@ -1,0 +1,99 @@
+-- SPDX-License-Identifier: MIT
+-- weft: Go's concurrency for Lua. Tasks, channels, select, Futures, and the other modules as
+-- fields: weft.time is require "weft.time".
+local _, raw = ...
+
+local report = raw.import "report"
+local choose = raw.import "select"
+
+---@class weft
+---@field time weft.time
+---@field context weft.context
+---@field sync weft.sync
+local weft = { _VERSION = "weft " .. raw.version }
+
+-- Starts fn(...) as a task of this VM.
+---@type fun(fn: function, ...: any)
+weft.go = raw.go
+
+-- As go; the Future has the results.
+---@type fun(fn: function, ...: any): weft.Future
+weft.async = raw.import "future"
+
+-- Runs fn(list[i], i) in tasks, at most `limit` at a time (default 16); the results in order, with
+-- field n. The first failure keeps further items from starting: nil, err, i.
+---@type fun(list: any[], fn: function, opts?: {limit?: integer, ctx?: weft.Context}): table?, any, integer?
+weft.map = raw.import "map"
+
+-- Runs fn(...) when this task ends, however it ends; last one first.
+---@type fun(fn: function, ...: any)
+weft.defer = raw.defer
+
+-- Lets other ready tasks run.
+---@type fun(): true
+weft.yield = raw.yield
+
+-- Suspends this task for `s` seconds.
+---@type fun(s: number, ctx?: weft.Context): true?, string?
+weft.sleep = raw.sleep
+
+-- A channel; without capacity every send waits for its receive.
+---@type fun(capacity?: integer): weft.Chan
+weft.chan = raw.import "chan"
+
+-- Waits until one case can go ahead: its position, and what it gave.
+---@type fun(...: any): any, any, any
+weft.select = choose.select
+
+-- The case, last, that makes a select not wait.
+weft.default = choose.default
+
+-- Module mode: runs fn(...) as the main task until it returns; its results.
+---@type fun(fn: function, ...: any): ...
+weft.run = raw.run
+
+-- Module mode: runs what is ready, at most for the budget, without blocking; with dt_s the clock
+-- goes by game time. Live tasks, ready tasks, seconds to the next timer or nil.
+---@type fun(budget_s?: number, dt_s?: number): integer, integer, number?
+weft.step = raw.step
+
+-- fn(err, traceback, task number) is called instead of ending anything; nil undoes that.
+---@type fun(fn?: fun(err: any, traceback: string, task: integer))
+weft.on_panic = raw.on_panic
+
+-- Labels a channel, context or sync object in reports; returns it.
+---@generic T
+---@type fun(obj: T, text: string): T
+weft.name = raw.name
+
+-- Live tasks; workers; this task's number (main: 1).
+---@type fun(): integer
+weft.ntasks = raw.ntasks
+---@type fun(): integer
+weft.nworkers = raw.nworkers
+---@type fun(): integer?
+weft.id = raw.id
+
+-- All tasks: {id=, state=, since=, where=, created_by=, vm=}; `since` on weft.time.monotonic's
+-- clock.
+---@type fun(): table[]
+weft.tasks = report.tasks
+
+-- The same as text, with every stack.
+---@type fun(): string
+weft.stacks = report.stacks
+
+-- Counters.
+---@type fun(): table<string, number>
+weft.stats = raw.stats
+
+local modules = { time = true, context = true, sync = true }
+
+return setmetatable(weft, {
+  __index = function(self, name)
+    if not modules[name] then return nil end
+    local module = require("weft." .. name)
+    rawset(self, name, module)
+    return module
+  end,
+})

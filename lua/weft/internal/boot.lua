@@ -1,0 +1,17 @@
+-- SPDX-License-Identifier: MIT
+-- What every VM needs before any script runs: coroutines and `require` that let a task block
+-- inside, and the start of a main chunk.
+local _, raw = ...
+
+raw.import "coroutine"
+raw.import "require"
+raw.import "task"
+raw.import "report"
+
+-- The main task of the weft command: the modules of -l, then the script.
+function raw.start(requires, main, ...)
+  for i = 1, requires and #requires or 0 do require(requires[i]) end
+  return main(...)
+end
+
+return true

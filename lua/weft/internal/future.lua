@@ -1,0 +1,120 @@
+-- SPDX-License-Identifier: MIT
+-- Futures: a task whose results somebody waits for.
+local _, raw = ...
+
+local task = raw.import "task"
+local failures = raw.import("report").failures
+
+local error, type, unpack, xpcall, setmetatable = error, type, unpack, xpcall, setmetatable
+local getmetatable, newproxy = getmetatable, newproxy
+local go = raw.go
+local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
+
+---@class weft.Future
+local Future = {}
+Future.__index = Future
+Future.__metatable = "weft.future"
+
+-- A failed Future owns a sentinel. When it is collected before anybody has awaited the Future, the
+-- failure becomes a panic: an error is never lost.
+local template = newproxy(true)
+getmetatable(template).__gc = function(sentinel)
+  local f = failures[sentinel]
+  if f and not f.awaited then
+    f.awaited = true
+    raw.orphan(f.err, f.trace)
+  end
+end
+
+local function fail(self, box)
+  local err, trace = task.open_trace(box)
+  local creator = raw.creator()
+  if creator then trace = trace .. "\ncreated by " .. creator end
+  local sentinel = newproxy(template)
+  local f = { err = err, trace = trace }
+  failures[sentinel] = f
+  self.failure, self.sentinel = f, sentinel
+end
+
+local function settle(self, ok, ...)
+  task.run_defers(raw.take_defers())
+  if ok then
+    self.results = { n = select("#", ...), ... }
+  else
+    fail(self, (...))
+  end
+  self.settled = true
+  raw.queue_wake(self[0], math.huge)
+  if self.closes then raw.close_system(self.closes) end
+end
+
+local function run(self, fn, ...)
+  return settle(self, xpcall(fn, task.with_trace, ...))
+end
+
+local function checked(self, name)
+  if type(self) ~= "table" or getmetatable(self) ~= "weft.future" then
+    raw.bad_self(self, name, "future", "f")
+  end
+  return self
+end
+
+-- Waits for the end; nil and an error when the context ended first.
+local function wait(self, ctx)
+  local over, err = raw.ctx_over(ctx, "await", 1)
+  if over == nil then return nil, err end
+  if self.settled then return true end
+  return raw.queue_wait(self[0], WAIT_AWAIT, ctx)
+end
+
+-- Waits for the task and returns its results, or raises its error: a string with the task's
+-- traceback after it, any other value as it is. Awaiting again gives the same again.
+---@param ctx? weft.Context
+function Future:await(ctx)
+  local ok, err = wait(checked(self, "await"), ctx)
+  if not ok then return nil, err end
+  local failure = self.failure
+  if not failure then return unpack(self.results, 1, self.results.n) end
+  failure.awaited = true
+  err = failure.err
+  if type(err) == "string" then err = err .. "\n" .. failure.trace end
+  error(err, 0)
+end
+
+-- As pcall: true and the results, or false and the very value of the error.
+---@param ctx? weft.Context
+function Future:try(ctx)
+  local ok, err = wait(checked(self, "try"), ctx)
+  if not ok then return nil, err end
+  local failure = self.failure
+  if not failure then return true, unpack(self.results, 1, self.results.n) end
+  failure.awaited = true
+  return false, failure.err
+end
+
+-- The traceback of the failed task; nil while it runs and when it did not fail.
+---@return string?
+function Future:traceback()
+  local failure = checked(self, "traceback").failure
+  return failure and failure.trace
+end
+
+-- A channel that is closed when the task has ended.
+---@return weft.Chan
+function Future:done()
+  checked(self, "done")
+  if not self.closes then
+    self.closes = raw.chan_system(raw.chan())
+    if self.settled then raw.close_system(self.closes) end
+  end
+  return self.closes
+end
+
+local function async(fn, ...)
+  if type(fn) ~= "function" then raw.bad_arg(1, "async", "function", fn) end
+  local self = setmetatable({ [0] = raw.queue() }, Future)
+  go(run, self, fn, ...)
+  return self
+end
+
+return async

@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+-- map: a function over a list, several items at a time.
+local _, raw = ...
+
+local pcall, type, floor = pcall, type, math.floor
+local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
+local DEFAULT_LIMIT = 16
+
+local function options(opts)
+  if opts == nil then return DEFAULT_LIMIT, nil end
+  if type(opts) ~= "table" then raw.bad_arg(3, "map", "table of options", opts) end
+  local limit, ctx = opts.limit or DEFAULT_LIMIT, opts.ctx
+  if type(limit) ~= "number" or limit < 1 or limit ~= floor(limit) then
+    raw.bad_arg(3, "map", "limit as integer >= 1", limit)
+  end
+  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(3, "map", "ctx as context", ctx) end
+  return limit, ctx
+end
+
+local function fail(job, err, i)
+  if not job.failed then job.failed, job.err, job.index = true, err, i end
+end
+
+local function keep(job, i, ok, v, err)
+  if not ok then
+    fail(job, v, i)
+  elseif v == nil and err ~= nil then
+    fail(job, err, i)
+  else
+    job.results[i] = v
+  end
+end
+
+-- A worker: takes the next item until there are none or one has failed.
+local function work(job)
+  while not job.failed and job.next <= job.n do
+    local i = job.next
+    job.next = i + 1
+    keep(job, i, pcall(job.fn, job.list[i], i))
+  end
+  job.running = job.running - 1
+  if job.running == 0 then raw.queue_wake(job.queue, 1) end
+end
+
+local function map(list, fn, opts)
+  if type(list) ~= "table" then raw.bad_arg(1, "map", "table", list) end
+  if type(fn) ~= "function" then raw.bad_arg(2, "map", "function", fn) end
+  local limit, ctx = options(opts)
+  local over, err = raw.ctx_over(ctx, "map", 3)
+  if over == nil then return nil, err end
+  local n = #list
+  local results = { n = n }
+  if n == 0 then return results end
+  local job = { list = list, fn = fn, n = n, next = 1, results = results, running = 0 }
+  job.queue = raw.queue()
+  raw.check_can_park("map")
+  for _ = 1, limit < n and limit or n do
+    raw.go(work, job)
+    job.running = job.running + 1
+  end
+  local ok
+  ok, err = raw.queue_wait(job.queue, WAIT_AWAIT, ctx)
+  if not ok then
+    job.failed = true  -- no further item is started
+    return nil, err
+  end
+  if job.failed then return nil, job.err, job.index end
+  return results
+end
+
+return map

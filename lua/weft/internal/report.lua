@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: MIT
+-- Reports on all tasks as text: stacks(), the deadlock, and what is left to say when main ends.
+local _, raw = ...
+
+local sort, concat, ipairs, format = table.sort, table.concat, ipairs, string.format
+
+local M = {}
+
+-- Failed Futures: sentinel -> {err =, trace =, awaited =}; see internal/future.lua.
+M.failures = setmetatable({}, { __mode = "k" })
+
+local function by_id(a, b) return a.id < b.id end
+
+function M.tasks()
+  local tasks = raw.tasks()
+  sort(tasks, by_id)
+  return tasks
+end
+
+local function describe(task, now)
+  local waited = now - task.since
+  local state = task.state
+  if task.label then state = format("%s on %s", state, task.label) end
+  if waited >= 0.001 then state = format("%s, %.3f s", state, waited) end
+  return state
+end
+
+-- All tasks, those with the same state, stack and origin together: a million of them that wait at
+-- one line are one paragraph.
+function M.stacks()
+  local stacks, now = raw.task_stacks(), raw.monotonic()
+  local groups, order = {}, {}
+  for _, task in ipairs(M.tasks()) do
+    local key = concat({ task.state, task.label or "", task.created_by, stacks[task.id] or "" }, "\0")
+    local group = groups[key]
+    if not group then
+      group = { first = task, stack = stacks[task.id] or "", count = 0 }
+      groups[key] = group
+      order[#order + 1] = group
+    end
+    group.count = group.count + 1
+  end
+  local out = {}
+  for i, group in ipairs(order) do
+    local task = group.first
+    local head = format("task %d [%s]", task.id, describe(task, now))
+    if group.count > 1 then head = format("%s and %d more like it", head, group.count - 1) end
+    out[i] = format("%s:\n%s\ncreated by %s\n", head, group.stack, task.created_by)
+  end
+  return concat(out, "\n")
+end
+
+local function failure_text()
+  local out = {}
+  for _, f in pairs(M.failures) do
+    if not f.awaited then
+      f.awaited = true
+      out[#out + 1] = format("panic: %s (in a Future that nobody awaited)\n%s\n",
+        raw.error_text(f.err), f.trace)
+    end
+  end
+  sort(out)
+  return concat(out, "\n")
+end
+
+local reports = {}
+
+function reports.deadlock()
+  local text = "fatal error: all tasks are asleep - deadlock!\n\n" .. M.stacks()
+  local failures = failure_text()
+  if failures ~= "" then text = text .. "\n" .. failures end
+  return text
+end
+
+reports["end"] = function()
+  local text = failure_text()
+  return text ~= "" and text or nil
+end
+
+raw.set_reporter(function(kind) return reports[kind]() end)
+
+return M

@@ -1,0 +1,71 @@
+-- SPDX-License-Identifier: MIT
+-- `require` and `dofile` as Lua functions, so that a module may block while it loads: the stock ones
+-- are C functions that call back, which a task cannot be suspended across. A task that requires a
+-- module which another task is loading waits for it.
+local _, raw = ...
+
+local error, type, tostring, ipairs, loadfile = error, type, tostring, ipairs, loadfile
+local xpcall, concat = xpcall, table.concat
+local package = package
+local WAIT_REQUIRE = 4  -- runtime/lib/queue.c: wait_kinds
+
+-- Modules that are being loaded: name -> {task =, queue =}.
+local loading = {}
+
+local function find_loader(name)
+  local loaders = package.loaders
+  if type(loaders) ~= "table" then raw.raise("'package.loaders' must be a table") end
+  local tried = {}
+  for _, search in ipairs(loaders) do
+    local loader = search(name)
+    if type(loader) == "function" then return loader end
+    if type(loader) == "string" then tried[#tried + 1] = loader end
+  end
+  raw.raise(("module '%s' not found:%s"):format(name, concat(tried)))
+end
+
+-- Keeps the traceback of the module's own stack with its error.
+local function note(err)
+  return { err }
+end
+
+local function finish(name, job, ok, result)
+  loading[name] = nil
+  if job.queue then raw.queue_wake(job.queue, math.huge) end
+  if not ok then error(type(result) == "table" and result[1] or result, 0) end
+  local loaded = package.loaded
+  if result ~= nil then
+    loaded[name] = result
+  elseif loaded[name] == nil then
+    loaded[name] = true
+  end
+  return loaded[name]
+end
+
+function require(name)
+  if type(name) == "number" then name = tostring(name) end
+  if type(name) ~= "string" then raw.bad_arg(1, "require", "string", name) end
+  local value = package.loaded[name]
+  while not value and loading[name] do
+    local job = loading[name]
+    if job.task == raw.id() then
+      raw.raise(("loop or previous error loading module '%s'"):format(name))
+    end
+    job.queue = job.queue or raw.queue()
+    raw.queue_wait(job.queue, WAIT_REQUIRE)
+    value = package.loaded[name]
+  end
+  if value then return value end
+  local loader = find_loader(name)
+  local job = { task = raw.id() }
+  loading[name] = job
+  return finish(name, job, xpcall(loader, note, name))
+end
+
+function dofile(path)
+  local chunk, err = loadfile(path)
+  if not chunk then error(err, 0) end
+  return chunk()
+end
+
+return true

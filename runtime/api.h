@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// What api.c and module.c share: the runtime as the outside sees it.
+#ifndef WF_API_H
+#define WF_API_H
+
+#include "conc/tick.h"
+#include "include/weft.h"
+#include "sched/runtime.h"
+#include "task/site.h"
+
+struct weft {
+  wf_runtime rt;
+  weft_config config;
+  lua_State *L;    // the state as the host knows it
+  int main_fn;     // registry references: the loaded chunk,
+  int requires;    // the modules to require before it,
+  int args;        // the table of arguments
+  int nargs;
+  wf_end end;
+  bool has_loop, has_vm;
+  char error[1024];
+};
+
+// A runtime without a Lua state; NULL when memory is out.
+weft *wf_api_new(const weft_config *config);
+
+// Puts it into the universe of L. After a failure only wf_api_free is left to call.
+weft_status wf_api_attach(weft *w, lua_State *L);
+
+// Frees everything but the Lua state.
+void wf_api_free(weft *w);
+
+#endif

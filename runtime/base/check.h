@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// Broken invariants. WF_CHECK stays in every build, WF_ASSERT is for debug builds. Either ends the
+// process with a message and abort(), because a runtime whose lists are wrong cannot go on safely.
+#ifndef WF_BASE_CHECK_H
+#define WF_BASE_CHECK_H
+
+_Noreturn void wf_broken(const char *file, int line, const char *what);
+
+#define WF_CHECK(cond) ((cond) ? (void)0 : wf_broken(__FILE__, __LINE__, #cond))
+
+#ifdef WEFT_DEBUG
+#define WF_ASSERT(cond) WF_CHECK(cond)
+#else
+#define WF_ASSERT(cond) ((void)0)
+#endif
+
+#define WF_LIKELY(x) __builtin_expect(!!(x), 1)
+#define WF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+#endif

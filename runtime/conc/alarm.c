@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#include "conc/alarm.h"
+
+#include <lauxlib.h>
+
+#include "sched/runtime.h"
+#include "task/task.h"
+
+struct wf_alarm {
+  wf_obj obj;
+  wf_timer timer;  // counted as a reference while armed
+  int fn;          // registry reference
+};
+
+static void destroy(wf_obj *obj) {
+  wf_alarm *alarm = (wf_alarm *)obj;
+  if (!obj->vm->orphaned) luaL_unref(obj->vm->L, LUA_REGISTRYINDEX, alarm->fn);
+}
+
+static const wf_kind kind = {.name = "timer", .size = sizeof(wf_alarm), .destroy = destroy};
+static const char tag_alarm;
+
+static void fire(wf_timer *timer) {
+  wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
+  wf_task_go_ref(alarm->obj.vm, alarm->fn);
+  wf_obj_unref(&alarm->obj);
+}
+
+wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
+  wf_alarm *alarm = (wf_alarm *)wf_obj_new(vm, L, &kind, &tag_alarm);
+  alarm->fn = LUA_NOREF;
+  alarm->timer.fire = fire;
+  lua_insert(L, -2);
+  alarm->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  return alarm;
+}
+
+wf_alarm *wf_alarm_at(lua_State *L, int idx) { return (wf_alarm *)wf_obj_at(L, idx, &tag_alarm); }
+
+bool wf_alarm_stop(wf_alarm *alarm) {
+  if (!wf_timer_stop(&alarm->obj.vm->timers, &alarm->timer)) return false;
+  wf_obj_unref(&alarm->obj);
+  return true;
+}
+
+bool wf_alarm_start(lua_State *L, wf_alarm *alarm, double seconds) {
+  wf_vm *vm = alarm->obj.vm;
+  bool was_armed = wf_alarm_stop(alarm);
+  uint64_t when = wf_clock_after(wf_clock_now(&vm->clock), seconds);
+  if (when == WF_NEVER) return was_armed;
+  if (!wf_timer_arm(&vm->timers, &alarm->timer, when)) luaL_error(L, "not enough memory");
+  wf_obj_ref(&alarm->obj);
+  return was_armed;
+}

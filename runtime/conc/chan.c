@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: MIT
+#include "conc/chan.h"
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "conc/tick.h"
+#include "task/task.h"
+
+static void destroy(wf_obj *obj) {
+  wf_chan *ch = (wf_chan *)obj;
+  if (ch->tick != NULL) wf_tick_free(ch->tick);
+}
+
+static const wf_kind kind = {.name = "channel", .size = sizeof(wf_chan), .destroy = destroy};
+
+static void set_slot(lua_State *L, int self, int slot, int value) {
+  lua_pushinteger(L, value);
+  lua_rawseti(L, self, slot);
+}
+
+wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
+  if (capacity > 0) lua_createtable(L, (int)capacity + WF_CHAN_RING - 1, 0);
+  const char *tag = capacity > 0 ? &wf_tag_buffer : &wf_tag_chan;
+  wf_chan *ch = (wf_chan *)wf_obj_new(vm, L, &kind, tag);
+  wf_list_init(&ch->recvq);
+  wf_list_init(&ch->sendq);
+  ch->capacity = capacity;
+  if (capacity > 0) {
+    int self = lua_gettop(L) - 1;
+    lua_rawseti(L, self, WF_CHAN_CORE);
+    set_slot(L, self, WF_CHAN_COUNT, 0);
+    set_slot(L, self, WF_CHAN_READ, WF_CHAN_RING);
+    set_slot(L, self, WF_CHAN_WRITE, WF_CHAN_RING);
+    set_slot(L, self, WF_CHAN_SEND_LIMIT, (int)capacity);
+    set_slot(L, self, WF_CHAN_RECV_LIMIT, 0);
+    set_slot(L, self, WF_CHAN_LAST, (int)capacity + WF_CHAN_RING - 1);
+  }
+  return ch;
+}
+
+wf_chan *wf_chan_at(lua_State *L, int idx) {
+  wf_obj *obj = wf_obj_at(L, idx, &wf_tag_chan);
+  if (obj == NULL) obj = wf_obj_in_table(L, idx, &wf_tag_buffer);
+  return (wf_chan *)obj;
+}
+
+// An integer of the table, or an error when a script has overwritten it.
+static int get_slot(lua_State *L, int self, int slot, int min, int max) {
+  lua_rawgeti(L, self, slot);
+  lua_Number value = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  if (!(value >= min && value <= max)) luaL_error(L, "the insides of a channel were overwritten");
+  return (int)value;
+}
+
+uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self) {
+  if (ch->capacity == 0) return ch->tick != NULL && wf_tick_pending(ch->tick) ? 1 : 0;
+  return (uint32_t)get_slot(L, self, WF_CHAN_COUNT, 0, (int)ch->capacity);
+}
+
+static int next_slot(lua_State *L, wf_chan *ch, int self, int which) {
+  int last = (int)ch->capacity + WF_CHAN_RING - 1;
+  int slot = get_slot(L, self, which, WF_CHAN_RING, last);
+  set_slot(L, self, which, slot == last ? WF_CHAN_RING : slot + 1);
+  return slot;
+}
+
+// Appends the value on top of the stack, and pops it.
+static void buffer_push(lua_State *L, wf_chan *ch, int self, int count) {
+  lua_rawseti(L, self, next_slot(L, ch, self, WF_CHAN_WRITE));
+  set_slot(L, self, WF_CHAN_COUNT, count + 1);
+}
+
+static void buffer_pop(lua_State *L, wf_chan *ch, int self, int count) {
+  int slot = next_slot(L, ch, self, WF_CHAN_READ);
+  lua_rawgeti(L, self, slot);
+  lua_pushnil(L);
+  lua_rawseti(L, self, slot);
+  set_slot(L, self, WF_CHAN_COUNT, count - 1);
+}
+
+static void set_limits(lua_State *L, wf_chan *ch, int self) {
+  if (ch->capacity == 0) return;
+  bool slow_send = ch->closed || !wf_list_empty(&ch->recvq);
+  bool slow_recv = !wf_list_empty(&ch->sendq);
+  if (slow_send != ch->slow_send) {
+    set_slot(L, self, WF_CHAN_SEND_LIMIT, slow_send ? -1 : (int)ch->capacity);
+    ch->slow_send = slow_send;
+  }
+  if (slow_recv != ch->slow_recv) {
+    set_slot(L, self, WF_CHAN_RECV_LIMIT, slow_recv ? INT32_MAX : 0);
+    ch->slow_recv = slow_recv;
+  }
+}
+
+// The waiter to serve when `waiter` is first in its queue: a select that stands there with several
+// cases gives each its own chance.
+static wf_waiter *pick_case(wf_waiter *waiter) {
+  wf_waits *all = waiter->task->extra;
+  if (waiter->index == 0 || all == NULL) return waiter;
+  uint32_t seen = 0;
+  for (uint32_t i = 0; i < all->count; i++) {
+    wf_waiter *other = &all->waiters[i];
+    if (other->on != waiter->on || other->op != waiter->op) continue;
+    if (wf_rand_below(&waiter->task->vm->rand, ++seen) == 0) waiter = other;
+  }
+  return waiter;
+}
+
+static wf_waiter *first_waiter(wf_link *queue) {
+  if (wf_list_empty(queue)) return NULL;
+  wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
+  return WF_LIKELY(waiter->index == 0) ? waiter : pick_case(waiter);
+}
+
+// Wakes a receiver with the value on top of L's stack, which is popped.
+static void hand_to(lua_State *L, wf_waiter *waiter) {
+  wf_task *task = waiter->task;
+  int index = waiter->index;
+  wf_claim(task);
+  if (index != 0) lua_pushinteger(task->at, index);
+  lua_xmove(L, task->at, 1);
+  wf_ready(task, index != 0 ? 2 : 1);
+}
+
+// Pushes the value of a waiting sender, and wakes it.
+static void take_from(lua_State *L, wf_waiter *waiter) {
+  wf_task *task = waiter->task;
+  int index = waiter->index;
+  if (index != 0) lua_rawgeti(task->at, index, 2);  // the case object of a select: {ch, value}
+  lua_xmove(task->at, L, 1);
+  wf_claim(task);
+  if (index != 0) lua_pushinteger(task->at, index);
+  lua_pushboolean(task->at, 1);
+  wf_ready(task, index != 0 ? 2 : 1);
+}
+
+wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self, int v) {
+  if (WF_UNLIKELY(ch->closed)) return WF_CHAN_CLOSED;
+  wf_waiter *receiver = first_waiter(&ch->recvq);
+  if (receiver != NULL) {
+    lua_pushvalue(L, v);
+    hand_to(L, receiver);
+    set_limits(L, ch, self);
+    return WF_CHAN_DONE;
+  }
+  if (ch->capacity == 0) return WF_CHAN_BLOCK;
+  int count = (int)wf_chan_len(L, ch, self);
+  if (count == (int)ch->capacity) return WF_CHAN_BLOCK;
+  lua_pushvalue(L, v);
+  buffer_push(L, ch, self, count);
+  set_limits(L, ch, self);
+  return WF_CHAN_DONE;
+}
+
+wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self) {
+  int count = ch->capacity != 0 ? (int)wf_chan_len(L, ch, self) : 0;
+  wf_waiter *sender = first_waiter(&ch->sendq);
+  if (count > 0) {
+    buffer_pop(L, ch, self, count);
+    if (sender != NULL) {
+      take_from(L, sender);
+      buffer_push(L, ch, self, count - 1);
+    }
+    set_limits(L, ch, self);
+    return WF_CHAN_DONE;
+  }
+  if (sender != NULL) {
+    take_from(L, sender);
+    set_limits(L, ch, self);
+    return WF_CHAN_DONE;
+  }
+  double value;
+  if (ch->tick != NULL && wf_tick_take(ch->tick, &value)) {
+    lua_pushnumber(L, value);
+    return WF_CHAN_DONE;
+  }
+  return ch->closed ? WF_CHAN_CLOSED : WF_CHAN_BLOCK;
+}
+
+bool wf_chan_can_send(lua_State *L, wf_chan *ch, int self) {
+  return ch->closed || !wf_list_empty(&ch->recvq) || wf_chan_len(L, ch, self) < ch->capacity;
+}
+
+bool wf_chan_can_recv(lua_State *L, wf_chan *ch, int self) {
+  return ch->closed || !wf_list_empty(&ch->sendq) || wf_chan_len(L, ch, self) > 0;
+}
+
+void wf_chan_queue(lua_State *L, wf_chan *ch, int self, wf_waiter *waiter) {
+  wf_list_push(waiter->op == WF_OP_SEND ? &ch->sendq : &ch->recvq, &waiter->link);
+  set_limits(L, ch, self);
+}
+
+// The userdata that holds the channel: self, or what its table has at index 0.
+static void push_core(lua_State *L, wf_chan *ch, int self) {
+  if (ch->capacity != 0) {
+    lua_rawgeti(L, self, WF_CHAN_CORE);
+  } else {
+    lua_pushvalue(L, self);
+  }
+}
+
+static void wake_closed(lua_State *L, wf_chan *ch, int err) {
+  wf_waiter *waiter;
+  while ((waiter = first_waiter(&ch->recvq)) != NULL) {
+    wf_task *task = waiter->task;
+    int index = waiter->index;
+    wf_claim(task);
+    if (index != 0) lua_pushinteger(task->at, index);
+    lua_pushnil(task->at);
+    if (err != 0) {
+      lua_pushvalue(L, err);
+      lua_xmove(L, task->at, 1);
+    } else {
+      wf_vm_push_ref(task->vm, task->at, WF_REF_CLOSED);
+    }
+    wf_ready(task, index != 0 ? 3 : 2);
+  }
+  while ((waiter = first_waiter(&ch->sendq)) != NULL) {
+    wf_task *task = waiter->task;
+    wf_claim(task);
+    lua_pushboolean(task->at, 0);
+    wf_ready(task, 1);
+  }
+}
+
+void wf_chan_close(lua_State *L, wf_chan *ch, int self, int err) {
+  if (err != 0) {
+    push_core(L, ch, self);
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, err);
+    lua_rawseti(L, -2, 1);
+    lua_setfenv(L, -2);
+    lua_pop(L, 1);
+    ch->has_error = true;
+  }
+  ch->closed = true;
+  wake_closed(L, ch, err);
+  set_limits(L, ch, self);
+}
+
+void wf_chan_push_error(lua_State *L, wf_chan *ch, int self) {
+  if (!ch->has_error) {
+    wf_vm_push_ref(ch->obj.vm, L, WF_REF_CLOSED);
+    return;
+  }
+  push_core(L, ch, self);
+  lua_getfenv(L, -1);
+  lua_rawgeti(L, -1, 1);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+bool wf_chan_offer_number(wf_chan *ch, double value) {
+  wf_waiter *receiver = first_waiter(&ch->recvq);
+  if (receiver == NULL) return false;
+  wf_task *task = receiver->task;
+  int index = receiver->index;
+  wf_claim(task);
+  if (index != 0) lua_pushinteger(task->at, index);
+  lua_pushnumber(task->at, value);
+  wf_ready(task, index != 0 ? 2 : 1);
+  return true;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+#include "conc/context.h"
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "sched/runtime.h"
+#include "task/task.h"
+
+// A function that waits for the end of a context. While it waits it holds the context and is held
+// by the registry, as what it does may matter though nobody refers to either any more.
+typedef struct after {
+  wf_obj obj;
+  wf_link link;   // in ctx->afters while it waits
+  wf_ctx *ctx;    // counted
+  int fn;         // registry reference
+} after;
+
+static void drop_done(wf_ctx *ctx) {
+  if (ctx->done == NULL) return;
+  wf_obj_unref(&ctx->done->obj);
+  ctx->done = NULL;
+}
+
+static void leave_parent(wf_ctx *ctx) {
+  if (wf_link_in_list(&ctx->sibling)) wf_list_remove(&ctx->sibling);
+}
+
+static void destroy(wf_obj *obj) {
+  wf_ctx *ctx = (wf_ctx *)obj;
+  (void)wf_timer_stop(&obj->vm->timers, &ctx->timer);
+  leave_parent(ctx);
+  drop_done(ctx);
+  if (ctx->parent != NULL) wf_obj_unref(&ctx->parent->obj);
+}
+
+static const wf_kind kind = {.name = "context", .size = sizeof(wf_ctx), .destroy = destroy};
+
+static void deadline_passed(wf_timer *timer) {
+  wf_ctx *ctx = wf_container_of(timer, wf_ctx, timer);
+  wf_ctx_end(ctx->obj.vm->L, ctx, WF_CTX_DEADLINE);
+}
+
+wf_ctx *wf_ctx_new(wf_vm *vm, lua_State *L, wf_ctx *parent) {
+  wf_ctx *ctx = (wf_ctx *)wf_obj_new(vm, L, &kind, &wf_tag_context);
+  wf_list_init(&ctx->children);
+  wf_list_init(&ctx->waiters);
+  wf_list_init(&ctx->afters);
+  ctx->timer.fire = deadline_passed;
+  ctx->deadline_ns = WF_NEVER;
+  if (parent != NULL) {
+    ctx->parent = parent;
+    wf_obj_ref(&parent->obj);
+    ctx->deadline_ns = parent->deadline_ns;
+    ctx->state = parent->state;
+    if (parent->state == WF_CTX_LIVE) wf_list_push(&parent->children, &ctx->sibling);
+  }
+  return ctx;
+}
+
+wf_ctx *wf_ctx_at(lua_State *L, int idx) {
+  return (wf_ctx *)wf_obj_in_table(L, idx, &wf_tag_context);
+}
+
+void wf_ctx_set_deadline(lua_State *L, wf_ctx *ctx, uint64_t when_ns) {
+  wf_vm *vm = ctx->obj.vm;
+  if (ctx->state != WF_CTX_LIVE || when_ns >= ctx->deadline_ns) return;
+  if (when_ns <= wf_clock_now(&vm->clock)) {
+    ctx->deadline_ns = when_ns;
+    wf_ctx_end(L, ctx, WF_CTX_DEADLINE);
+    return;
+  }
+  if (!wf_timer_arm(&vm->timers, &ctx->timer, when_ns)) luaL_error(L, "not enough memory");
+  ctx->deadline_ns = when_ns;
+}
+
+void wf_ctx_push_error(lua_State *L, const wf_ctx *ctx) {
+  if (ctx->state == WF_CTX_LIVE) {
+    lua_pushnil(L);
+  } else {
+    wf_vm_ref ref = ctx->state == WF_CTX_CANCELED ? WF_REF_CANCELED : WF_REF_DEADLINE;
+    wf_vm_push_ref(ctx->obj.vm, L, ref);
+  }
+}
+
+static void wake_waiters(wf_ctx *ctx) {
+  while (!wf_list_empty(&ctx->waiters)) {
+    wf_task *task = wf_container_of(ctx->waiters.next, wf_waiter, link)->task;
+    wf_claim(task);
+    lua_pushnil(task->at);
+    wf_ctx_push_error(task->at, ctx);
+    wf_ready(task, 2);
+  }
+}
+
+static void free_after(after *a) {
+  wf_vm *vm = a->obj.vm;
+  if (wf_link_in_list(&a->link)) wf_list_remove(&a->link);
+  luaL_unref(vm->L, LUA_REGISTRYINDEX, a->fn);
+  a->fn = LUA_NOREF;
+  wf_obj_unref(&a->ctx->obj);
+  wf_obj_unref(&a->obj);
+}
+
+static void start_afters(wf_ctx *ctx) {
+  wf_link *link;
+  while ((link = wf_list_pop(&ctx->afters)) != NULL) {
+    after *a = wf_container_of(link, after, link);
+    wf_task_go_ref(a->obj.vm, a->fn);
+    free_after(a);
+  }
+}
+
+// Ends one node: nobody can see it half ended, as no task runs in between.
+static void end_one(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
+  ctx->state = (uint8_t)state;
+  leave_parent(ctx);
+  (void)wf_timer_stop(&ctx->obj.vm->timers, &ctx->timer);
+  wake_waiters(ctx);
+  if (ctx->done != NULL) {
+    wf_chan_close(L, ctx->done, 0, 0);
+    drop_done(ctx);
+  }
+}
+
+// Level by level over a list, not by recursion: a chain of contexts may be deep. A node stays
+// counted while it is on the list.
+void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
+  if (ctx->state != WF_CTX_LIVE) return;
+  wf_link todo, ended;
+  wf_list_init(&todo);
+  wf_list_init(&ended);
+  ctx->own_end = true;
+  wf_obj_ref(&ctx->obj);
+  leave_parent(ctx);
+  wf_list_push(&todo, &ctx->sibling);
+  wf_link *link;
+  while ((link = wf_list_pop(&todo)) != NULL) {
+    wf_ctx *node = wf_container_of(link, wf_ctx, sibling);
+    end_one(L, node, state);
+    for (wf_link *l = node->children.next; l != &node->children; l = l->next) {
+      wf_obj_ref(&wf_container_of(l, wf_ctx, sibling)->obj);
+    }
+    wf_list_splice(&todo, &node->children);
+    wf_list_push(&ended, &node->sibling);
+  }
+  while ((link = wf_list_pop(&ended)) != NULL) {
+    wf_ctx *node = wf_container_of(link, wf_ctx, sibling);
+    start_afters(node);
+    wf_obj_unref(&node->obj);
+  }
+}
+
+void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
+  if (ctx->state != WF_CTX_LIVE || ctx->deadline_ns == WF_NEVER) return;
+  if (ctx->deadline_ns > wf_clock_now(&ctx->obj.vm->clock)) return;
+  wf_ctx *owner = ctx;
+  while (owner->parent != NULL && owner->parent->deadline_ns == ctx->deadline_ns) {
+    owner = owner->parent;
+  }
+  wf_ctx_end(L, owner, WF_CTX_DEADLINE);
+}
+
+static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after)};
+static const char tag_after;
+
+void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
+  after *a = (after *)wf_obj_new(ctx->obj.vm, L, &after_kind, &tag_after);
+  lua_insert(L, -2);
+  a->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  a->ctx = ctx;
+  wf_obj_ref(&ctx->obj);
+  wf_obj_ref(&a->obj);
+  wf_list_push(&ctx->afters, &a->link);
+}
+
+bool wf_ctx_after_stop(lua_State *L, int idx) {
+  after *a = (after *)wf_obj_at(L, idx, &tag_after);
+  if (a == NULL || !wf_link_in_list(&a->link)) return false;
+  free_after(a);
+  return true;
+}

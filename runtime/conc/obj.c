@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "conc/obj.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "sched/runtime.h"
+
+const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
+
+wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag) {
+  wf_proxy *proxy = lua_newuserdata(L, sizeof *proxy);
+  *proxy = (wf_proxy){.tag = tag};
+  wf_vm_push_ref(vm, L, WF_REF_PROXY_MT);
+  lua_setmetatable(L, -2);
+  wf_obj *obj = wf_mem_new(&vm->rt->mem, kind->size);
+  if (obj == NULL) luaL_error(L, "not enough memory");
+  obj->kind = kind;
+  obj->vm = vm;
+  obj->refs = 1;
+  vm->objects++;
+  proxy->obj = obj;
+  return obj;
+}
+
+void wf_obj_unref(wf_obj *obj) {
+  if (--obj->refs != 0) return;
+  wf_vm *vm = obj->vm;
+  if (obj->kind->destroy != NULL) obj->kind->destroy(obj);
+  if (obj->label != NULL) wf_mem_free(&vm->rt->mem, obj->label, strlen(obj->label) + 1);
+  wf_mem_free(&vm->rt->mem, obj, obj->kind->size);
+  vm->objects--;
+  if (vm->orphaned && vm->objects == 0) vm->rt->hooks->last_object_gone(vm->rt);
+}
+
+wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag) {
+  if (!lua_istable(L, idx)) return NULL;
+  lua_rawgeti(L, idx, 0);
+  wf_obj *obj = wf_obj_at(L, -1, tag);
+  lua_pop(L, 1);
+  return obj;
+}
+
+wf_obj *wf_obj_any(lua_State *L, int idx) {
+  static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue};
+  for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+    wf_obj *obj = wf_obj_at(L, idx, tags[i]);
+    if (obj == NULL) obj = wf_obj_in_table(L, idx, tags[i]);
+    if (obj != NULL) return obj;
+  }
+  return NULL;
+}
+
+int wf_obj_gc(lua_State *L) {
+  wf_proxy *proxy = lua_touserdata(L, 1);
+  if (proxy == NULL || lua_objlen(L, 1) != sizeof *proxy || proxy->obj == NULL) return 0;
+  wf_obj *obj = proxy->obj;
+  proxy->obj = NULL;
+  wf_obj_unref(obj);
+  return 0;
+}

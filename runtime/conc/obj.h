@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Shareable objects: C structs that live by a count, each behind a small proxy in the VM. A proxy
+// is a userdata that holds a wf_proxy, or, for what has a fast path in Lua, a table with such a
+// userdata at index 0. Scripts can take tables apart, so C believes nothing that it reads there.
+#ifndef WF_CONC_OBJ_H
+#define WF_CONC_OBJ_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sched/vm.h"
+
+typedef struct wf_obj wf_obj;
+
+typedef struct wf_kind {
+  const char *name;             // as errors and reports call it: "channel"
+  size_t size;
+  void (*destroy)(wf_obj *obj);  // before the memory goes; may be NULL
+} wf_kind;
+
+struct wf_obj {
+  const wf_kind *kind;
+  wf_vm *vm;
+  char *label;     // weft.name, or NULL
+  uint32_t refs;
+};
+
+typedef struct wf_proxy {
+  const void *tag;  // one of the wf_tag_*
+  wf_obj *obj;      // NULL once collected
+} wf_proxy;
+
+// What a userdata is. Tags tell a proxy that stands for itself from one that only counts inside
+// its table.
+extern const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
+
+// Pushes a userdata proxy for a new object of `kind`, which it owns. Raises when memory is out.
+wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag);
+
+static inline void wf_obj_ref(wf_obj *obj) { obj->refs++; }
+
+void wf_obj_unref(wf_obj *obj);
+
+// The object behind the userdata at idx when it has that tag, else NULL.
+static inline wf_obj *wf_obj_at(lua_State *L, int idx, const void *tag) {
+  wf_proxy *proxy = lua_touserdata(L, idx);
+  if (proxy == NULL || lua_objlen(L, idx) != sizeof *proxy || proxy->tag != tag) return NULL;
+  return proxy->obj;
+}
+
+// The same for a table with the userdata at index 0.
+wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag);
+
+// The object behind whatever proxy stands at idx, of any kind; NULL when it is none.
+wf_obj *wf_obj_any(lua_State *L, int idx);
+
+// __gc of every proxy.
+int wf_obj_gc(lua_State *L);
+
+#endif

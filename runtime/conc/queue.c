@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+#include "conc/queue.h"
+
+#include "task/task.h"
+
+static const wf_kind kind = {.name = "wait queue", .size = sizeof(wf_queue)};
+
+wf_queue *wf_queue_new(wf_vm *vm, lua_State *L) {
+  wf_queue *queue = (wf_queue *)wf_obj_new(vm, L, &kind, &wf_tag_queue);
+  wf_list_init(&queue->waiters);
+  return queue;
+}
+
+uint32_t wf_queue_wake(wf_queue *queue, uint32_t max) {
+  uint32_t woken = 0;
+  for (; woken < max && !wf_list_empty(&queue->waiters); woken++) {
+    wf_task *task = wf_container_of(queue->waiters.next, wf_waiter, link)->task;
+    wf_claim(task);
+    lua_pushboolean(task->at, 1);
+    wf_ready(task, 1);
+  }
+  return woken;
+}

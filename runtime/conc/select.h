@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Waiting for the first of several channel operations.
+#ifndef WF_CONC_SELECT_H
+#define WF_CONC_SELECT_H
+
+#include "conc/chan.h"
+
+// One case, as the door has understood it. `self` is the stack index of the channel's proxy;
+// `value` that of the case object {ch, value} of a send, 0 for a receive.
+typedef struct wf_case {
+  wf_chan *ch;  // NULL: never ready
+  int self, value;
+  int index;  // position in the call
+} wf_case;
+
+// Tries the cases in the order of a fair draw; true when one has gone ahead, with its results
+// pushed: index and value (and error), index and true, or false alone for a send on a closed
+// channel. *nresults says how many.
+bool wf_select_try(wf_vm *vm, lua_State *L, const wf_case *cases, int n, int *nresults);
+
+// Parks the running task on all cases. The stack of L up to the last case must stay as it is until
+// the task wakes: senders' values are taken from there.
+int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n);
+
+#endif

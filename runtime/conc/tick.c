@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+#include "conc/tick.h"
+
+#include <lauxlib.h>
+
+#include "sched/runtime.h"
+
+struct wf_tick {
+  wf_timer timer;
+  wf_chan *ch;
+  uint64_t period_ns;  // 0: fires once
+  double value;
+  bool pending;
+};
+
+static wf_tick *tick_of(const wf_timer *timer) {
+  return wf_container_of((wf_timer *)(uintptr_t)timer, wf_tick, timer);
+}
+
+static void fire(wf_timer *timer) {
+  wf_tick *tick = tick_of(timer);
+  wf_vm *vm = tick->ch->obj.vm;
+  if (tick->period_ns != 0) {
+    // From the deadline, not from now: no drift. Periods that have gone by unseen are left out.
+    uint64_t late = vm->now_ns - timer->when;
+    uint64_t next = timer->when + (late / tick->period_ns + 1) * tick->period_ns;
+    // The slot that the timer has just left is free again: this cannot run out of memory.
+    (void)wf_timer_arm(&vm->timers, timer, next);
+  }
+  if (tick->pending) return;  // a slow receiver misses ticks
+  double now = wf_clock_wall(&vm->clock);
+  if (!wf_chan_offer_number(tick->ch, now)) {
+    tick->pending = true;
+    tick->value = now;
+  }
+}
+
+void wf_tick_attach(lua_State *L, wf_chan *ch) {
+  wf_tick *tick = wf_mem_new(&ch->obj.vm->rt->mem, sizeof *tick);
+  if (tick == NULL) luaL_error(L, "not enough memory");
+  tick->ch = ch;
+  tick->timer.fire = fire;
+  ch->tick = tick;
+  ch->system = true;
+}
+
+bool wf_tick_start(lua_State *L, wf_tick *tick, double seconds, bool periodic) {
+  wf_vm *vm = tick->ch->obj.vm;
+  bool was_running = wf_tick_stop(tick);
+  uint64_t now = wf_clock_now(&vm->clock);
+  uint64_t when = wf_clock_after(now, seconds);
+  tick->period_ns = periodic ? when - now : 0;
+  if (when != WF_NEVER && !wf_timer_arm(&vm->timers, &tick->timer, when)) {
+    luaL_error(L, "not enough memory");
+  }
+  return was_running;
+}
+
+bool wf_tick_stop(wf_tick *tick) {
+  bool running = tick->pending || wf_timer_armed(&tick->timer);
+  (void)wf_timer_stop(&tick->ch->obj.vm->timers, &tick->timer);
+  tick->pending = false;
+  return running;
+}
+
+void wf_tick_free(wf_tick *tick) {
+  wf_vm *vm = tick->ch->obj.vm;
+  (void)wf_tick_stop(tick);
+  wf_mem_free(&vm->rt->mem, tick, sizeof *tick);
+}
+
+bool wf_tick_pending(const wf_tick *tick) { return tick->pending; }
+
+bool wf_tick_take(wf_tick *tick, double *value) {
+  if (!tick->pending) return false;
+  tick->pending = false;
+  *value = tick->value;
+  return true;
+}
+
+static int collect(lua_State *L) {
+  (void)lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
+void wf_tick_settle(wf_vm *vm) {
+  if (vm->timers.count == 0 || vm->settled == vm->stats.switches) return;
+  for (uint32_t i = 0; i < vm->timers.count; i++) {
+    const wf_timer *timer = wf_timers_at(&vm->timers, i);
+    if (timer->fire != fire || !wf_list_empty(&tick_of(timer)->ch->recvq)) return;
+  }
+  vm->settled = vm->stats.switches;
+  // Twice: what a finaliser lets go of is found by the next collection.
+  for (int i = 0; i < 2; i++) {
+    if (lua_cpcall(vm->L, collect, NULL) != 0) wf_runtime_fail(vm->rt, vm->L);
+  }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The timer behind a channel of weft.time: after, timer, tick, ticker. It holds at most one value
+// that nobody has taken yet, in C, so that it can fire when no Lua runs. It belongs to its channel
+// and stops when that is collected.
+#ifndef WF_CONC_TICK_H
+#define WF_CONC_TICK_H
+
+#include "conc/chan.h"
+#include "loop/timer.h"
+
+// Gives the channel a timer, stopped. Raises when memory is out.
+void wf_tick_attach(lua_State *L, wf_chan *ch);
+
+// Fires once after `seconds`, or, with `period`, again and again; a value that is still to be taken
+// is dropped. True when it was running before. Raises when memory is out; it is stopped then.
+bool wf_tick_start(lua_State *L, wf_tick *tick, double seconds, bool periodic);
+
+// Stops it and drops a value that is still to be taken. True when it was running: armed, or fired
+// with the value not taken.
+bool wf_tick_stop(wf_tick *tick);
+
+void wf_tick_free(wf_tick *tick);
+
+bool wf_tick_pending(const wf_tick *tick);
+
+// Takes the value.
+bool wf_tick_take(wf_tick *tick, double *value);
+
+// When nothing but timers of channels that nobody receives from could wake anybody, collects once:
+// it may be that nobody can refer to them any more, and without work there is no garbage to start
+// a collection (wf_hooks.settle).
+void wf_tick_settle(wf_vm *vm);
+
+#endif

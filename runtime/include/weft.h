@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weft: Go's concurrency for Lua, as a library.
+ *
+ * A runtime owns a LuaJIT state in which `require "weft"` gives tasks, channels, select, contexts
+ * and timers. The smallest host:
+ *
+ *     weft *w;
+ *     if (weft_open(NULL, &w) != WEFT_OK) return 1;
+ *     if (weft_load_string(w, "require'weft'.sleep(0.1)", "=demo") == WEFT_OK) weft_run(w);
+ *     weft_close(w);
+ *
+ * Threads: a runtime belongs to one thread at a time; different runtimes share nothing and may run
+ * on different threads at once. No function here may be called from inside a callback of the same
+ * runtime, nor from a C function that a script calls, unless it says so.
+ *
+ * Errors: functions return a weft_status. weft_error(w) then has the words.
+ */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define WEFT_API __attribute__((visibility("default")))
+#else
+#define WEFT_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct lua_State;
+struct uv_loop_s;
+
+/* A runtime. */
+typedef struct weft weft;
+
+typedef enum weft_status {
+  WEFT_OK = 0,
+  WEFT_ERR_LOAD = 1,     /* the script cannot be read or does not compile */
+  WEFT_ERR_PANIC = 2,    /* an error that nobody caught, or a failed Future nobody awaited */
+  WEFT_ERR_DEADLOCK = 3, /* all tasks are asleep for ever */
+  WEFT_ERR_MEMORY = 4,   /* memory is out */
+  WEFT_ERR_SYSTEM = 5,   /* the system refuses something: descriptors */
+  WEFT_ERR_MISUSE = 6    /* called where it may not be, or without what it needs */
+} weft_status;
+
+typedef enum weft_clock {
+  WEFT_CLOCK_REAL = 0,
+  WEFT_CLOCK_VIRTUAL = 1 /* jumps to the next timer when every task waits: for tests */
+} weft_clock;
+
+/* How to open a runtime. Zero means the default for every field. */
+typedef struct weft_config {
+  /* Called with the report of a panic or deadlock that ends a run or step: several lines that end
+   * with a newline. Default: the report goes to stderr. */
+  void (*on_panic)(void *ud, const char *report);
+  /* Called with warnings and notes: one line with its newline. Default: stderr. */
+  void (*on_log)(void *ud, const char *line);
+  /* Handed to the two above. */
+  void *ud;
+  /* As lua_Alloc; every byte that the runtime takes itself comes through it. libuv keeps its own.
+   * Default: the C library's, and LuaJIT's own for Lua. */
+  void *(*alloc)(void *alloc_ud, void *ptr, size_t osize, size_t nsize);
+  void *alloc_ud;
+  weft_clock clock;
+  /* Seeds the choices of select. Default: a number that differs from run to run. */
+  uint64_t seed;
+  /* Workers, for programs that use several cores. Default: what the machine allows. */
+  uint32_t workers;
+} weft_config;
+
+/* What a step leaves behind. */
+typedef struct weft_step_info {
+  uint64_t tasks;     /* live */
+  uint64_t ready;     /* of these, ready to go on */
+  double next_timer;  /* seconds until the next timer is due; negative: there is none */
+} weft_step_info;
+
+/* "0.1.0" */
+WEFT_API const char *weft_version(void);
+
+/* Opens a runtime with its own LuaJIT state and the standard libraries. `config` may be NULL.
+ * On failure *out is NULL. */
+WEFT_API weft_status weft_open(const weft_config *config, weft **out);
+
+/* Ends the runtime: what its tasks were doing is dropped, handles are closed, the Lua state and all
+ * memory go. NULL is fine. Blocks only for finalisers of the script. */
+WEFT_API void weft_close(weft *w);
+
+/* Loads a script as the main chunk of the next run. `path` NULL: standard input. */
+WEFT_API weft_status weft_load_file(weft *w, const char *path);
+
+/* Loads code; `name` is a Lua chunk name ("=demo", "@file.lua"). */
+WEFT_API weft_status weft_load_buffer(weft *w, const char *code, size_t size, const char *name);
+WEFT_API weft_status weft_load_string(weft *w, const char *code, const char *name);
+
+/* Has the next main task `require` a module before its own chunk. May be called again for more. */
+WEFT_API weft_status weft_require(weft *w, const char *module);
+
+/* Sets the global `arg`, argv[script] at index 0, and what the main chunk gets as `...`: what
+ * comes after it. */
+WEFT_API weft_status weft_set_args(weft *w, int argc, char *const *argv, int script);
+
+/* Runs the loaded chunk as main task until it returns, or until a panic or deadlock. Blocks. */
+WEFT_API weft_status weft_run(weft *w);
+
+/* Makes the loaded chunk a task, to be run by weft_step. */
+WEFT_API weft_status weft_start(weft *w);
+
+/* Runs what is ready, for at most `budget_s` seconds of the machine's time (0: until nothing is
+ * ready), without blocking. With dt_s >= 0 the clock that scripts see goes by game time from then
+ * on and advances by that much; pass a negative one for the machine's time. What is left of the
+ * budget goes to Lua's collector. `info` may be NULL. */
+WEFT_API weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *info);
+
+/* The words of the last failure; "" when there was none. Valid until the next call. */
+WEFT_API const char *weft_error(const weft *w);
+
+/* The Lua state, for registering functions and reading globals between runs and steps. */
+WEFT_API struct lua_State *weft_lua(weft *w);
+
+/* The libuv loop that runs and steps turn, for handles of your own: as long as one is active, tasks
+ * that all wait are no deadlock. Close your handles before weft_close. */
+WEFT_API struct uv_loop_s *weft_loop(weft *w);
+
+/* The entry point of the Lua module, for hosts that link the library into their own process. */
+WEFT_API int luaopen_weft(struct lua_State *L);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "conc/context.h"
+
+#include "lib/arg.h"
+#include "lib/lib.h"
+#include "task/task.h"
+
+// The node in the table at 1. The Lua side has checked that it is a context.
+static wf_ctx *node(lua_State *L, const char *fname) {
+  wf_ctx *ctx = wf_ctx_at(L, 1);
+  if (ctx == NULL) wf_self_fail(L, fname, "context", "ctx");
+  return ctx;
+}
+
+// ctx_node([parent]) -> the userdata of a new node, under that context
+static int l_ctx_node(lua_State *L) {
+  wf_ctx *parent = lua_isnoneornil(L, 1) ? NULL : node(L, "context");
+  (void)wf_ctx_new(wf_door_vm(L), L, parent);
+  return 1;
+}
+
+static int l_is_ctx(lua_State *L) {
+  lua_pushboolean(L, wf_ctx_at(L, 1) != NULL);
+  return 1;
+}
+
+// ctx_cancel(ctx) -> whether this call ended it
+static int l_ctx_cancel(lua_State *L) {
+  wf_ctx *ctx = node(L, "cancel");
+  wf_ctx_look_at_clock(L, ctx);
+  bool live = ctx->state == WF_CTX_LIVE;
+  wf_ctx_end(L, ctx, WF_CTX_CANCELED);
+  lua_pushboolean(L, live);
+  return 1;
+}
+
+// ctx_deadline(ctx, seconds from now)
+static int l_ctx_deadline(lua_State *L) {
+  wf_ctx *ctx = node(L, "with_deadline");
+  uint64_t now = wf_clock_now(&ctx->obj.vm->clock);
+  wf_ctx_set_deadline(L, ctx, wf_clock_after(now, lua_tonumber(L, 2)));
+  return 0;
+}
+
+// ctx_err(ctx) -> nil or its error; a poll
+static int l_ctx_err(lua_State *L) {
+  wf_ctx *ctx = node(L, "err");
+  wf_ctx_look_at_clock(L, ctx);
+  wf_ctx_push_error(L, ctx);
+  return ctx->state == WF_CTX_LIVE ? wf_poll_missed(ctx->obj.vm, L, 1) : 1;
+}
+
+// ctx_ended(ctx) -> nil, or its error and whether it ended by itself rather than with its parent
+static int l_ctx_ended(lua_State *L) {
+  wf_ctx *ctx = node(L, "cause");
+  wf_ctx_look_at_clock(L, ctx);
+  wf_ctx_push_error(L, ctx);
+  lua_pushboolean(L, ctx->own_end);
+  return 2;
+}
+
+// ctx_done(ctx) -> a new channel that closes when it ends
+static int l_ctx_done(lua_State *L) {
+  wf_ctx *ctx = node(L, "done");
+  wf_vm *vm = ctx->obj.vm;
+  wf_chan *ch = wf_chan_new(vm, L, 0);
+  wf_vm_push_ref(vm, L, WF_REF_CHAN_MT);
+  lua_setmetatable(L, -2);
+  ch->system = true;
+  // Whoever holds the channel holds the context, whose deadline has to close it.
+  lua_createtable(L, 1, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  lua_setfenv(L, -2);
+  if (ctx->state != WF_CTX_LIVE) {
+    ch->closed = true;
+  } else if (ctx->done == NULL) {
+    ctx->done = ch;
+    wf_obj_ref(&ch->obj);
+  }
+  return 1;
+}
+
+// ctx_after(ctx, fn) -> a handle for ctx_after_stop
+static int l_ctx_after(lua_State *L) {
+  wf_ctx *ctx = node(L, "after_func");
+  lua_settop(L, 2);
+  wf_ctx_look_at_clock(L, ctx);
+  if (ctx->state != WF_CTX_LIVE) {
+    (void)wf_task_go(ctx->obj.vm, L, 2);
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  wf_ctx_after(L, ctx);
+  return 1;
+}
+
+static int l_ctx_after_stop(lua_State *L) {
+  lua_pushboolean(L, wf_ctx_after_stop(L, 1));
+  return 1;
+}
+
+void wf_lib_open_context(wf_vm *vm, lua_State *L) {
+  static const luaL_Reg functions[] = {{"ctx_node", l_ctx_node},
+                                       {"is_ctx", l_is_ctx},
+                                       {"ctx_cancel", l_ctx_cancel},
+                                       {"ctx_deadline", l_ctx_deadline},
+                                       {"ctx_err", l_ctx_err},
+                                       {"ctx_ended", l_ctx_ended},
+                                       {"ctx_done", l_ctx_done},
+                                       {"ctx_after", l_ctx_after},
+                                       {"ctx_after_stop", l_ctx_after_stop},
+                                       {NULL, NULL}};
+  wf_lib_add(vm, L, functions);
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+#include "lib/lib.h"
+
+#include <string.h>
+
+#include "base/embedded.h"
+#include "conc/obj.h"
+#include "lib/arg.h"
+#include "sched/runtime.h"
+
+void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions) {
+  for (; functions->name != NULL; functions++) {
+    lua_pushlightuserdata(L, vm);
+    lua_pushcclosure(L, functions->func, 1);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+// Pushes the chunk of an embedded module.
+static void push_chunk(lua_State *L, const char *name) {
+  for (const struct wf_embedded *m = wf_embedded; m->name != NULL; m++) {
+    if (strcmp(m->name, name) != 0) continue;
+    lua_pushfstring(L, "=[%s]", name);
+    if (luaL_loadbuffer(L, m->data, m->size, lua_tostring(L, -1)) != 0) lua_error(L);
+    lua_remove(L, -2);
+    return;
+  }
+  luaL_error(L, "weft has no module '%s'", name);
+}
+
+// package.preload's function of a module: runs the chunk with its name and the raw table.
+static int l_load(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  const char *name = luaL_checkstring(L, 1);
+  push_chunk(L, name);
+  lua_pushvalue(L, 1);
+  wf_vm_push_ref(vm, L, WF_REF_RAW);
+  lua_call(L, 2, 1);
+  return 1;
+}
+
+// import(name): an inner module, kept in the raw table; scripts cannot `require` it.
+static int l_import(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  const char *name = luaL_checkstring(L, 1);
+  wf_vm_push_ref(vm, L, WF_REF_RAW);
+  lua_pushfstring(L, "module %s", name);
+  lua_pushvalue(L, -1);
+  lua_rawget(L, 2);
+  if (!lua_isnil(L, -1)) return 1;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "weft.internal.%s", name);
+  push_chunk(L, lua_tostring(L, -1));
+  lua_insert(L, -2);
+  lua_pushvalue(L, 2);
+  lua_call(L, 2, 1);
+  lua_pushvalue(L, -1);
+  lua_insert(L, -3);
+  lua_rawset(L, 2);
+  return 1;
+}
+
+static bool is_inner(const char *name) {
+  return strncmp(name, "weft.internal.", sizeof "weft.internal." - 1) == 0;
+}
+
+static void add_preloads(wf_vm *vm, lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  for (const struct wf_embedded *m = wf_embedded; m->name != NULL; m++) {
+    if (is_inner(m->name)) continue;
+    lua_pushlightuserdata(L, vm);
+    lua_pushcclosure(L, l_load, 1);
+    lua_setfield(L, -2, m->name);
+  }
+  lua_pop(L, 2);
+}
+
+void wf_lib_open(wf_vm *vm, lua_State *L) {
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, wf_obj_gc);
+  lua_setfield(L, -2, "__gc");
+  wf_vm_set_ref(vm, L, WF_REF_PROXY_MT);
+  lua_createtable(L, 0, 64);
+  wf_lib_open_task(vm, L);
+  wf_lib_open_report(vm, L);
+  wf_lib_open_run(vm, L);
+  wf_lib_open_chan(vm, L);
+  wf_lib_open_select(vm, L);
+  wf_lib_open_context(vm, L);
+  wf_lib_open_time(vm, L);
+  wf_lib_open_queue(vm, L);
+  wf_lib_open_coroutine(vm, L);
+  static const luaL_Reg functions[] = {{"import", l_import}, {NULL, NULL}};
+  wf_lib_add(vm, L, functions);
+  lua_pushstring(L, WEFT_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushvalue(L, -1);
+  wf_vm_set_ref(vm, L, WF_REF_RAW);
+  add_preloads(vm, L);
+  lua_getfield(L, -1, "import");
+  lua_pushliteral(L, "boot");
+  lua_call(L, 1, 0);
+  lua_pop(L, 1);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The doors: what Lua sees of each room. A door checks arguments and holds no state. Each opener
+// adds its C functions to the table on top of L's stack, which weft's Lua modules are built on and
+// scripts never see (the raw table).
+#ifndef WF_LIB_LIB_H
+#define WF_LIB_LIB_H
+
+#include <lauxlib.h>
+
+#include "sched/vm.h"
+
+void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions);
+
+void wf_lib_open_task(wf_vm *vm, lua_State *L);
+void wf_lib_open_report(wf_vm *vm, lua_State *L);
+void wf_lib_open_run(wf_vm *vm, lua_State *L);
+void wf_lib_open_chan(wf_vm *vm, lua_State *L);
+void wf_lib_open_select(wf_vm *vm, lua_State *L);
+void wf_lib_open_context(wf_vm *vm, lua_State *L);
+void wf_lib_open_time(wf_vm *vm, lua_State *L);
+void wf_lib_open_queue(wf_vm *vm, lua_State *L);
+void wf_lib_open_coroutine(wf_vm *vm, lua_State *L);
+
+// Makes `require "weft"` and the other modules find what is embedded, and loads the inner part
+// (coroutines, require) into the VM. Raises when memory is out.
+void wf_lib_open(wf_vm *vm, lua_State *L);
+
+#endif

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+#include "conc/queue.h"
+
+#include "lib/arg.h"
+#include "lib/lib.h"
+#include "sched/runtime.h"
+
+static int l_queue(lua_State *L) {
+  (void)wf_queue_new(wf_door_vm(L), L);
+  return 1;
+}
+
+static wf_queue *queue_at(lua_State *L) {
+  wf_queue *queue = (wf_queue *)wf_obj_at(L, 1, &wf_tag_queue);
+  if (queue == NULL) wf_raise(L, "the insides of a sync object were overwritten");
+  return queue;
+}
+
+typedef struct wait_kind {
+  const char *call;
+  wf_reason reason;
+} wait_kind;
+
+static const wait_kind wait_kinds[] = {
+    {"lock", WF_WAIT_MUTEX}, {"wait", WF_WAIT_WAITGROUP}, {"await", WF_WAIT_AWAIT},
+    {"require", WF_WAIT_AWAIT}};
+
+// queue_wait(queue, kind, ctx[, arg number]) -> true; nil, err. `kind` counts wait_kinds from 1.
+static int l_queue_wait(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  wf_queue *queue = queue_at(L);
+  const wait_kind *kind = &wait_kinds[lua_tointeger(L, 2) - 1];
+  wf_ctx *ctx = wf_arg_context(L, 3, 1, kind->call);
+  if (wf_ctx_is_over(L, ctx)) return 2;
+  wf_check_can_park(vm, L, kind->call);
+  wf_waiter *waiter = wf_wait_on(vm, &queue->obj, WF_OP_EVENT);
+  wf_wait_context(vm, L, ctx);
+  wf_list_push(&queue->waiters, &waiter->link);
+  if (kind->reason == WF_WAIT_MUTEX) vm->stats.lock_waits++;
+  return wf_park(vm, L, kind->reason, lua_gettop(L));
+}
+
+// queue_wake(queue, max) -> how many were woken, how many still wait (0 or 1)
+static int l_queue_wake(lua_State *L) {
+  wf_queue *queue = queue_at(L);
+  double max = lua_tonumber(L, 2);
+  lua_pushinteger(L, (lua_Integer)wf_queue_wake(queue, max < 4e9 ? (uint32_t)max : UINT32_MAX));
+  lua_pushinteger(L, wf_list_empty(&queue->waiters) ? 0 : 1);
+  return 2;
+}
+
+// ctx_over(ctx, fname, arg) -> false, or nil, err: the check at the start of a call that does not
+// have to wait.
+static int l_ctx_over(lua_State *L) {
+  wf_ctx *ctx = wf_arg_context(L, 1, (int)lua_tointeger(L, 3), lua_tostring(L, 2));
+  if (wf_ctx_is_over(L, ctx)) return 2;
+  lua_pushboolean(L, 0);
+  return 1;
+}
+
+void wf_lib_open_queue(wf_vm *vm, lua_State *L) {
+  static const luaL_Reg functions[] = {{"queue", l_queue},
+                                       {"queue_wait", l_queue_wait},
+                                       {"queue_wake", l_queue_wake},
+                                       {"ctx_over", l_ctx_over},
+                                       {NULL, NULL}};
+  wf_lib_add(vm, L, functions);
+}

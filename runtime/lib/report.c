@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MIT
+// What can be seen of the tasks from outside: tasks(), their stacks, and the counters.
+#include "conc/obj.h"
+#include "lib/arg.h"
+#include "lib/lib.h"
+#include "sched/runtime.h"
+#include "task/site.h"
+#include "task/task.h"
+#include "task/trace.h"
+
+static void set_number(lua_State *L, const char *name, double value) {
+  lua_pushnumber(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_string(lua_State *L, const char *name, const char *value) {
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+typedef struct list {
+  lua_State *L;
+  wf_task **tasks;
+  size_t count;
+} list;
+
+static void collect(wf_task *task, void *arg) {
+  list *l = arg;
+  l->tasks[l->count++] = task;
+}
+
+static void push_where(lua_State *L, wf_task *task) {
+  lua_Debug ar;
+  if (task->state != WF_RUN) {
+    wf_trace_push_where(L, task);
+  } else if (wf_site_find(L, 1, &ar)) {
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+  } else {
+    lua_pushliteral(L, "?");
+  }
+}
+
+static void push_label(lua_State *L, const wf_task *task) {
+  const wf_obj *on = NULL;
+  if (task->state == WF_PARKED && !task->timed) on = task->wait.waiter.on;
+  if (on != NULL && on->label != NULL) {
+    lua_pushstring(L, on->label);
+  } else {
+    lua_pushnil(L);
+  }
+}
+
+static void push_task(lua_State *L, wf_task *task) {
+  const wf_vm *vm = task->vm;
+  lua_createtable(L, 0, 8);
+  set_number(L, "id", (double)task->id);
+  set_string(L, "state", wf_task_state_name(task));
+  set_number(L, "since", (double)(task->since_ns - vm->start_ns) / 1e9);
+  set_number(L, "vm", 1);
+  push_where(L, task);
+  lua_setfield(L, -2, "where");
+  push_label(L, task);
+  lua_setfield(L, -2, "label");
+  if (task->creator != 0) {
+    lua_pushfstring(L, "task %d at %s", (int)task->creator, wf_site_text(vm, task->site));
+  } else {
+    lua_pushliteral(L, "the host");
+  }
+  lua_setfield(L, -2, "created_by");
+}
+
+// The live tasks, in memory that L owns (pushed).
+static list all_tasks(wf_vm *vm, lua_State *L) {
+  list l = {.L = L};
+  l.tasks = lua_newuserdata(L, (size_t)(vm->stats.tasks + 1) * sizeof *l.tasks);
+  wf_tasks_each(vm, collect, &l);
+  return l;
+}
+
+// tasks() -> array of records, in the order of their numbers
+static int l_tasks(lua_State *L) {
+  list l = all_tasks(wf_door_vm(L), L);
+  lua_createtable(L, (int)l.count, 0);
+  for (size_t i = 0; i < l.count; i++) {
+    push_task(L, l.tasks[i]);
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  return 1;
+}
+
+// task_stacks() -> id -> text of the stack
+static int l_task_stacks(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  list l = all_tasks(vm, L);
+  lua_createtable(L, (int)l.count, 0);
+  for (size_t i = 0; i < l.count; i++) {
+    wf_task *task = l.tasks[i];
+    lua_pushnumber(L, (double)task->id);
+    if (task->state == WF_RUN) {
+      wf_trace_push_running(vm, L, 1);
+    } else {
+      wf_trace_push_task(L, task);
+    }
+    lua_rawset(L, -3);
+  }
+  return 1;
+}
+
+static int l_stats(lua_State *L) {
+  const wf_vm *vm = wf_door_vm(L);
+  const wf_vm_stats *s = &vm->stats;
+  lua_createtable(L, 0, 16);
+  set_number(L, "tasks", (double)s->tasks);
+  set_number(L, "ready", vm->runq.count);
+  set_number(L, "workers", 1);
+  set_number(L, "spawned", (double)s->spawned);
+  set_number(L, "switches", (double)s->switches);
+  set_number(L, "parks", (double)s->parks);
+  set_number(L, "polls", (double)s->polls);
+  set_number(L, "steals", 0);
+  set_number(L, "timers", vm->timers.count);
+  set_number(L, "timers_fired", (double)s->timers);
+  set_number(L, "lock_waits", (double)s->lock_waits);
+  set_number(L, "objects", (double)vm->objects);
+  double bytes = (double)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (double)lua_gc(L, LUA_GCCOUNTB, 0);
+  set_number(L, "bytes", bytes);
+  lua_createtable(L, 1, 0);
+  lua_pushnumber(L, bytes);
+  lua_rawseti(L, -2, 1);
+  lua_setfield(L, -2, "vm_bytes");
+  return 1;
+}
+
+void wf_lib_open_report(wf_vm *vm, lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"tasks", l_tasks}, {"task_stacks", l_task_stacks}, {"stats", l_stats}, {NULL, NULL}};
+  wf_lib_add(vm, L, functions);
+}

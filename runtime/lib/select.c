@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "conc/select.h"
+
+#include "lib/arg.h"
+#include "lib/lib.h"
+
+enum { MAX_CASES = 4000 };
+
+// Whether the table at idx has the metatable under `ref`.
+static bool has_type(wf_vm *vm, lua_State *L, int idx, wf_vm_ref ref) {
+  if (!lua_istable(L, idx) || lua_getmetatable(L, idx) == 0) return false;
+  wf_vm_push_ref(vm, L, ref);
+  bool same = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 2);
+  return same;
+}
+
+static bool is_default(wf_vm *vm, lua_State *L, int idx) {
+  if (!lua_istable(L, idx)) return false;
+  wf_vm_push_ref(vm, L, WF_REF_DEFAULT);
+  bool same = lua_rawequal(L, -1, idx) != 0;
+  lua_pop(L, 1);
+  return same;
+}
+
+// Understands the argument at `i`. Where a case is not the channel itself (a send case, a view) the
+// channel is pushed and stays on the stack.
+static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
+  wf_case c = {.index = i, .self = i};
+  if (lua_isnil(L, i)) return c;
+  c.ch = wf_chan_at(L, i);
+  if (c.ch != NULL) return c;
+  if (has_type(vm, L, i, WF_REF_CASE_MT)) {
+    lua_rawgeti(L, i, 2);
+    bool has_value = !lua_isnil(L, -1);
+    lua_pop(L, 1);
+    lua_rawgeti(L, i, 1);
+    c.ch = wf_chan_at(L, -1);
+    c.value = i;
+    if (!has_value) c.ch = NULL;
+  } else if (lua_istable(L, i)) {
+    lua_rawgeti(L, i, 0);  // a receiving view holds its channel there
+    c.ch = wf_chan_at(L, -1);
+  }
+  if (c.ch == NULL) {
+    if (is_default(vm, L, i)) wf_raise(L, "'select': weft.default must be the last case");
+    wf_arg_fail(L, i, "select", "channel, ch:sending(v), nil or weft.default", i);
+  }
+  c.self = lua_gettop(L);
+  return c;
+}
+
+// select(case…): index, value, err; index, true; false when a send case met a closed channel (the
+// caller in Lua raises).
+static int l_select(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  int n = lua_gettop(L);
+  if (n > MAX_CASES) wf_raise(L, "'select': at most %d cases", MAX_CASES);
+  luaL_checkstack(L, n + 8, "too many cases");
+  bool has_default = n > 0 && is_default(vm, L, n);
+  if (has_default) n--;
+  wf_case few[8];
+  wf_case *cases = few;
+  if (n > (int)(sizeof few / sizeof few[0])) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
+  for (int i = 1; i <= n; i++) cases[i - 1] = read_case(vm, L, i);
+  int nresults = 0;
+  if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
+  if (has_default) {
+    lua_pushinteger(L, n + 1);
+    return wf_poll_missed(vm, L, 1);
+  }
+  wf_check_can_park(vm, L, "select");
+  return wf_select_park(vm, L, cases, n);
+}
+
+static int l_set_default(lua_State *L) {
+  lua_settop(L, 1);
+  wf_vm_set_ref(wf_door_vm(L), L, WF_REF_DEFAULT);
+  return 0;
+}
+
+void wf_lib_open_select(wf_vm *vm, lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"select", l_select}, {"set_default", l_set_default}, {NULL, NULL}};
+  wf_lib_add(vm, L, functions);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// The event loop of a worker: a uv_loop_t and an exact way to wait in it. libuv's own timers count
+// in milliseconds; here the wait for a deadline is a ppoll on the loop's descriptor, exact to what
+// the kernel gives, and uv_run only ever runs what is already there.
+#ifndef WF_LOOP_LOOP_H
+#define WF_LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+typedef struct wf_loop {
+  uv_loop_t uv;
+} wf_loop;
+
+// 0, or a libuv error code.
+int wf_loop_init(wf_loop *loop);
+
+// Closes what is still open on it, runs the close callbacks, ends it.
+void wf_loop_close(wf_loop *loop);
+
+// Whether anything on the loop can still happen.
+static inline bool wf_loop_pending(const wf_loop *loop) { return uv_loop_alive(&loop->uv) != 0; }
+
+// Runs what is ready, without waiting.
+void wf_loop_turn(wf_loop *loop);
+
+// Waits until something happens on the loop or `timeout_ns` have gone by (WF_NEVER: no limit), and
+// runs it. Returns early when a signal arrives.
+void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Module mode: `require "weft"` in any LuaJIT process. The runtime is made when the first of weft's
+// modules is required and goes with the Lua state, or with its last object when finalisers run in
+// an order in which that comes later.
+#include <lauxlib.h>
+
+#include "api.h"
+
+static const char registry_key;
+
+// __gc of the anchor in the registry: the state is being closed.
+static int release(lua_State *L) {
+  weft **anchor = lua_touserdata(L, 1);
+  weft *w = *anchor;
+  *anchor = NULL;
+  if (w == NULL) return 0;
+  w->rt.vm.orphaned = true;
+  if (w->rt.vm.objects == 0) wf_api_free(w);
+  return 0;
+}
+
+static void attach(lua_State *L) {
+  weft **anchor = lua_newuserdata(L, sizeof(weft *));
+  *anchor = NULL;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, release);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  weft_config config = {0};
+  weft *w = wf_api_new(&config);
+  if (w == NULL) luaL_error(L, "weft: not enough memory");
+  w->rt.module_mode = true;
+  w->rt.vm.owns_state = true;
+  if (wf_api_attach(w, L) != WEFT_OK) {
+    lua_pushfstring(L, "weft: %s", w->error[0] != '\0' ? w->error : "not enough memory");
+    w->rt.vm.owns_state = false;
+    wf_api_free(w);
+    lua_error(L);
+  }
+  w->rt.vm.owns_state = true;  // its references go with the state
+  *anchor = w;
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+  lua_insert(L, -2);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+static int open_module(lua_State *L, const char *name) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+  lua_rawget(L, LUA_REGISTRYINDEX);
+  bool attached = lua_isuserdata(L, -1) != 0;
+  lua_pop(L, 1);
+  if (!attached) attach(L);
+  // Straight from the preload table: `require` has marked this name as being loaded.
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "preload");
+  lua_getfield(L, -1, name);
+  lua_pushstring(L, name);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+int luaopen_weft(lua_State *L) { return open_module(L, "weft"); }
+
+// `require "weft.time"` before `require "weft"` finds these in the same file.
+WEFT_API int luaopen_weft_time(lua_State *L);
+WEFT_API int luaopen_weft_context(lua_State *L);
+WEFT_API int luaopen_weft_sync(lua_State *L);
+
+int luaopen_weft_time(lua_State *L) { return open_module(L, "weft.time"); }
+int luaopen_weft_context(lua_State *L) { return open_module(L, "weft.context"); }
+int luaopen_weft_sync(lua_State *L) { return open_module(L, "weft.sync"); }

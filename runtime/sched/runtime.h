@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// A runtime: what all of a program's VMs and workers have in common. Several may live in one
+// process; they share nothing.
+#ifndef WF_SCHED_RUNTIME_H
+#define WF_SCHED_RUNTIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "sched/vm.h"
+#include "sched/worker.h"
+
+// How a runtime came to its end.
+typedef enum wf_end {
+  WF_RUNNING,
+  WF_END_MAIN,      // the main task returned
+  WF_END_PANIC,     // an error nobody caught
+  WF_END_DEADLOCK,  // no task can ever run again
+} wf_end;
+
+// What lower floors need from higher ones; api.c fills it in.
+struct wf_runtime;
+
+typedef struct wf_hooks {
+  // Runs up to `max` ready tasks of the VM.
+  void (*run_batch)(wf_vm *vm, uint32_t max);
+  // Nothing is ready and only timers that a collection might remove are armed: collects when that
+  // can help.
+  void (*settle)(wf_vm *vm);
+  // The VM of the runtime is orphaned and its last object has gone.
+  void (*last_object_gone)(struct wf_runtime *rt);
+} wf_hooks;
+
+typedef struct wf_runtime {
+  wf_mem mem;
+  const wf_hooks *hooks;
+  wf_worker worker;   // worker 0: the thread of the main VM
+  wf_vm vm;           // the main VM
+  uint64_t seed;
+  uint64_t next_task_id;
+  uint32_t workers;   // as configured
+  wf_end end;
+  bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
+  int oom_ref;        // the report when there is no memory to make one
+  int panic_ref;      // in the main VM's registry: the text of the panic or deadlock report
+  void (*log)(void *ud, const char *text);
+  void *log_ud;
+} wf_runtime;
+
+// Sets what ended the runtime (the first one counts) and stops the main VM. The text on top of L's
+// stack, a string, is kept for the report and popped.
+void wf_runtime_end(wf_runtime *rt, lua_State *L, wf_end end);
+
+// The same after a protected call of weft's own has failed with the value on top of L's stack: out
+// of memory, or an error in somebody's finaliser.
+void wf_runtime_fail(wf_runtime *rt, lua_State *L);
+
+#endif

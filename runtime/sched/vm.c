@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+#include "sched/vm.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "sched/runtime.h"
+
+void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
+  if (vm->refs[ref] == LUA_NOREF) {
+    vm->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);
+  } else {
+    lua_rawseti(L, LUA_REGISTRYINDEX, vm->refs[ref]);
+  }
+}
+
+static int init_protected(lua_State *L) {
+  wf_vm *vm = lua_touserdata(L, 1);
+  vm->L = lua_newthread(L);
+  vm->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_pushliteral(L, "closed");
+  wf_vm_set_ref(vm, L, WF_REF_CLOSED);
+  lua_pushliteral(L, "context canceled");
+  wf_vm_set_ref(vm, L, WF_REF_CANCELED);
+  lua_pushliteral(L, "context deadline exceeded");
+  wf_vm_set_ref(vm, L, WF_REF_DEADLINE);
+  lua_pushliteral(L, "attempt to yield outside of a coroutine (by a coroutine.yield that was "
+                     "kept from before weft was loaded)");
+  wf_vm_set_ref(vm, L, WF_REF_STRAY_YIELD);
+  // Makes the registry's list of free references, so that giving one back never allocates.
+  lua_pushboolean(L, 1);
+  luaL_unref(L, LUA_REGISTRYINDEX, luaL_ref(L, LUA_REGISTRYINDEX));
+  return 0;
+}
+
+int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_State *host) {
+  memset(vm, 0, sizeof *vm);
+  vm->rt = rt;
+  vm->worker = worker;
+  vm->main_ref = LUA_NOREF;
+  for (size_t i = 0; i < sizeof vm->refs / sizeof vm->refs[0]; i++) vm->refs[i] = LUA_NOREF;
+  wf_list_init(&vm->tasks.slabs);
+  wf_list_init(&vm->tasks.full_slabs);
+  wf_timers_init(&vm->timers, &rt->mem);
+  wf_rand_seed(&vm->rand, rt->seed);
+  wf_clock_real(&vm->clock);
+  vm->now_ns = vm->start_ns = wf_clock_now(&vm->clock);
+  if (lua_cpcall(host, init_protected, vm) != 0) {
+    lua_pop(host, 1);
+    return -1;
+  }
+  vm->globals = lua_topointer(vm->L, LUA_GLOBALSINDEX);
+  return 0;
+}
+
+void wf_vm_deinit(wf_vm *vm) {
+  wf_timers_free(&vm->timers);
+  if (vm->owns_state) return;
+  for (size_t i = 0; i < sizeof vm->refs / sizeof vm->refs[0]; i++) {
+    luaL_unref(vm->L, LUA_REGISTRYINDEX, vm->refs[i]);
+  }
+  luaL_unref(vm->L, LUA_REGISTRYINDEX, vm->main_ref);
+}

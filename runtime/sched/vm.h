@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// A VM is a memory: one LuaJIT state with its heap, the tasks that live in it, its clock, timers
+// and ready queue. Tasks of a VM never run at the same instant, so nothing here needs a lock; all
+// of it belongs to the thread of the VM's worker.
+#ifndef WF_SCHED_VM_H
+#define WF_SCHED_VM_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "loop/clock.h"
+#include "loop/timer.h"
+#include "sched/runq.h"
+
+struct wf_runtime;
+struct wf_worker;
+struct wf_task;
+struct wf_slab;
+struct wf_site;
+
+// Counters of weft.stats(); they only ever grow, but for `tasks`.
+typedef struct wf_vm_stats {
+  uint64_t switches, parks, polls, timers, spawned;
+  uint64_t tasks;  // live now
+  uint64_t lock_waits, lock_wait_ns;
+} wf_vm_stats;
+
+enum { WF_WAIT_CLASSES = 6 };  // blocks of 1, 2, 4, … 32 waiters are kept for reuse
+
+// The free and the used task structs (task/task.c).
+typedef struct wf_task_pool {
+  wf_link slabs;            // with free structs, first the ones to use
+  wf_link full_slabs;
+  struct wf_task *warm;     // finished tasks whose coroutine is reused
+  uint32_t warm_count;
+} wf_task_pool;
+
+// Where `go` was called (task/site.c).
+typedef struct wf_sites {
+  struct wf_site *list;
+  uint32_t count, capacity;
+  uint32_t cache[64];
+} wf_sites;
+
+typedef struct wf_vm {
+  struct wf_runtime *rt;
+  struct wf_worker *worker;
+  lua_State *L;              // the scheduler's own state: no task ever runs on it
+  struct wf_task *current;   // the task that runs now, NULL between tasks
+  lua_State *running;        // the innermost coroutine that weft resumed
+  bool chain_ok;             // every coroutine from the task down to `running` can yield
+  lua_State *broken_at;      // when not: the one whose stack holds the C function
+  bool stop;                 // run no further task: main has ended, or a panic
+  bool busy;                 // a run or a step is under way
+  wf_runq runq;
+  wf_clock clock;
+  uint64_t start_ns;         // zero of weft.time.monotonic()
+  uint64_t now_ns;           // the clock at the last turn of the loop
+  uint64_t poll_start_ns;    // the first fruitless poll of this slice, 0: none yet
+  uint64_t slice;            // number of the current resume
+  uint64_t poll_slice;       // the slice that poll_start_ns belongs to
+  wf_timers timers;
+  wf_task_pool tasks;
+  wf_sites sites;
+  struct wf_waits *free_waits[WF_WAIT_CLASSES];  // task/park.c
+  wf_rand rand;
+  const void *globals;       // identity of the globals table
+  int refs[24];              // registry references (sched/vm.h: wf_vm_ref)
+  uint64_t settled;          // the count of switches at the last collection of wf_hooks.settle
+  uint64_t objects;          // shareable objects that still exist
+  bool orphaned;             // the Lua state is gone; the last object takes the runtime with it
+  int main_ref;              // anchor of L
+  int collected_kb;          // the heap after the last collection that a step has finished
+  bool owns_state;           // lua_close at the end
+  wf_vm_stats stats;
+} wf_vm;
+
+// Values that must be at hand where nothing may allocate.
+typedef enum wf_vm_ref {
+  WF_REF_CLOSED,      // "closed"
+  WF_REF_CANCELED,    // "context canceled"
+  WF_REF_DEADLINE,    // "context deadline exceeded"
+  WF_REF_RUN_DEFERS,  // lua/weft/internal/task.lua: run_defers
+  WF_REF_ON_PANIC,    // weft.on_panic's function, or LUA_NOREF
+  WF_REF_PROXY_MT,    // of userdata proxies that are hidden in a table
+  WF_REF_CHAN_MT,     // of unbuffered channels
+  WF_REF_BUFFER_MT,   // of buffered ones
+  WF_REF_CASE_MT,     // of send cases of a select
+  WF_REF_DEFAULT,     // weft.default
+  WF_REF_RAW,         // the table of C functions that weft's Lua modules are built on
+  WF_REF_ERROR_PATH,  // task/trace.c
+  WF_REF_STRAY_YIELD, // the error of a task that yields past weft
+  WF_REF_REPORT,      // lua/weft/internal/report.lua: report(kind)
+} wf_vm_ref;
+
+static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, vm->refs[ref]);
+}
+
+// Anchors the value on top of L's stack under `ref`, in place of what was there; pops it. Raises
+// on L when memory is out.
+void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref);
+
+// Prepares the struct for the universe of `host`, whose main thread or coroutine it may be; the
+// scheduler gets a thread of its own there. 0, or -1 when memory is out (nothing is left behind).
+int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_State *host);
+
+// Lets go of everything but the Lua state itself.
+void wf_vm_deinit(wf_vm *vm);
+
+#endif

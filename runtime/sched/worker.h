@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// A worker is a core: a thread with an event loop, which runs the tasks of its VM in batches and
+// looks at timers and I/O in between.
+#ifndef WF_SCHED_WORKER_H
+#define WF_SCHED_WORKER_H
+
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "sched/vm.h"
+
+typedef struct wf_worker {
+  struct wf_runtime *rt;
+  wf_vm *vm;
+  wf_loop loop;
+  uint64_t polled_ns;  // the machine's time when the event loop was last looked at
+} wf_worker;
+
+typedef enum wf_outcome {
+  WF_STOPPED,  // somebody set vm->stop
+  WF_ASLEEP,   // nothing is ready, and nothing can ever become ready
+  WF_IDLE,     // nothing is ready now (only from wf_worker_step)
+  WF_BUDGET,   // the time given is used up (only from wf_worker_step)
+} wf_outcome;
+
+// Runs tasks until one of the first two outcomes. Blocks while all tasks wait. On a virtual clock
+// time jumps to the next timer instead.
+wf_outcome wf_worker_run(wf_worker *worker);
+
+// Runs what is ready, for at most budget_ns of the machine's time (WF_NEVER: until nothing is
+// ready); never blocks and never moves a virtual clock.
+wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns);
+
+// Moves a virtual clock to its next timer, if there is one and nothing else could come first.
+bool wf_worker_jump(wf_worker *worker);
+
+#endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+#include "task/main.h"
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "sched/worker.h"
+#include "task/task.h"
+
+bool wf_main_busy(const wf_vm *vm) { return vm->busy; }
+
+static void begin(wf_vm *vm) {
+  vm->busy = true;
+  vm->stop = false;
+  vm->rt->end = WF_RUNNING;
+}
+
+typedef struct report_call {
+  wf_vm *vm;
+  const char *kind;
+  bool has_text;
+} report_call;
+
+static int make_report(lua_State *L) {
+  report_call *call = lua_touserdata(L, 1);
+  wf_vm_push_ref(call->vm, L, WF_REF_REPORT);
+  lua_pushstring(L, call->kind);
+  lua_call(L, 1, 1);
+  call->has_text = lua_isstring(L, -1) != 0;
+  if (call->has_text) lua_rawseti(L, LUA_REGISTRYINDEX, call->vm->rt->panic_ref);
+  return 0;
+}
+
+// Asks lua/weft/internal/report.lua for a report; true when there is one, which is then the text of
+// the runtime's end.
+static bool report(wf_vm *vm, const char *kind) {
+  report_call call = {.vm = vm, .kind = kind};
+  if (lua_cpcall(vm->L, make_report, &call) != 0) {
+    wf_runtime_fail(vm->rt, vm->L);
+    return true;
+  }
+  return call.has_text;
+}
+
+// The main task has returned: its results go to L.
+static void move_results(lua_State *L, wf_task *task) {
+  int n = lua_gettop(task->co);
+  luaL_checkstack(L, n, "too many results");
+  lua_xmove(task->co, L, n);
+}
+
+wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
+  WF_CHECK(!vm->busy);
+  wf_runtime *rt = vm->rt;
+  wf_task *task = wf_task_go(vm, L, fn);
+  task->flags |= WF_TASK_KEEP | WF_TASK_MAIN;
+  begin(vm);
+  wf_outcome outcome = wf_worker_run(vm->worker);
+  if (rt->end == WF_RUNNING) {
+    if (outcome == WF_ASLEEP) {
+      rt->end = WF_END_DEADLOCK;
+      (void)report(vm, "deadlock");
+    } else {
+      rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
+    }
+  }
+  vm->busy = false;
+  bool done = task->state == WF_DONE;
+  if (rt->end == WF_END_MAIN) {
+    move_results(L, task);
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
+  }
+  if (done) {
+    wf_task_release(task);
+  } else {
+    task->flags &= (uint8_t) ~(WF_TASK_KEEP | WF_TASK_MAIN);  // goes on in the next run or step
+  }
+  return rt->end;
+}
+
+typedef struct frame {
+  wf_vm *vm;
+  uint64_t start_ns, budget_ns;
+} frame;
+
+static bool has_time(const frame *f) {
+  return f->budget_ns == WF_NEVER || wf_clock_machine_ns() - f->start_ns < f->budget_ns;
+}
+
+static void run_ready(const frame *f) {
+  if (!has_time(f)) return;
+  uint64_t used = wf_clock_machine_ns() - f->start_ns;
+  uint64_t left = f->budget_ns == WF_NEVER ? WF_NEVER : f->budget_ns - used;
+  (void)wf_worker_step(f->vm->worker, left);
+}
+
+// Moves game time by dt, stopping at each timer on the way so that its task sees its own moment;
+// once the budget is spent, straight to the end.
+static void run_game_time(const frame *f, double dt_s) {
+  wf_vm *vm = f->vm;
+  wf_clock_virtual(&vm->clock);
+  uint64_t target = wf_clock_after(wf_clock_now(&vm->clock), dt_s);
+  run_ready(f);
+  while (!vm->stop && has_time(f) && wf_timers_next(&vm->timers) <= target) {
+    (void)wf_worker_jump(vm->worker);
+    run_ready(f);
+  }
+  if (target != WF_NEVER) wf_clock_advance_to(&vm->clock, target);
+}
+
+static int gc_step(lua_State *L) {
+  bool *finished = lua_touserdata(L, 1);
+  *finished = lua_gc(L, LUA_GCSTEP, 4) != 0;
+  return 0;
+}
+
+enum { GC_WORTH_KB = 256 };
+
+// What is left of the budget goes to the collector, when there is something for it to do.
+static void collect_with_rest(const frame *f) {
+  wf_vm *vm = f->vm;
+  if (f->budget_ns == WF_NEVER) return;
+  while (!vm->stop && has_time(f)) {
+    if (lua_gc(vm->L, LUA_GCCOUNT, 0) < vm->collected_kb + GC_WORTH_KB) return;
+    bool finished = false;
+    if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm->rt, vm->L);
+    if (finished) vm->collected_kb = lua_gc(vm->L, LUA_GCCOUNT, 0);
+  }
+}
+
+wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s) {
+  WF_CHECK(!vm->busy);
+  wf_runtime *rt = vm->rt;
+  begin(vm);
+  frame f = {.vm = vm, .start_ns = wf_clock_machine_ns()};
+  f.budget_ns = budget_s > 0 ? wf_clock_after(0, budget_s) : WF_NEVER;
+  if (dt_s >= 0) {
+    run_game_time(&f, dt_s);
+  } else {
+    run_ready(&f);
+  }
+  collect_with_rest(&f);
+  vm->busy = false;
+  if (rt->end != WF_RUNNING) lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
+  return rt->end;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Everything here that allocates runs protected on the scheduler's own state; when memory is out
+// the report shrinks to what needs none, but the task still ends and the runtime still stops.
+#include "task/panic.h"
+
+#include <lauxlib.h>
+
+#include "sched/runtime.h"
+#include "task/site.h"
+#include "task/task.h"
+#include "task/trace.h"
+
+typedef struct failure {
+  wf_vm *vm;
+  wf_task *task;    // NULL: an orphan
+  bool after_defers;
+} failure;
+
+// Pushes the "created by" line, or "".
+static void push_creator(lua_State *L, const wf_task *task) {
+  if (task == NULL || task->creator == 0) {
+    lua_pushliteral(L, "");
+    return;
+  }
+  lua_pushfstring(L, "\ncreated by task %d at %s", (int)task->creator,
+                  wf_site_text(task->vm, task->site));
+}
+
+// L: error, traceback (with creator). Starts on_panic's function in a task, or ends the runtime.
+static void deliver(lua_State *L, const failure *f) {
+  wf_vm *vm = f->vm;
+  int err = lua_gettop(L) - 1, trace = err + 1;
+  bool handled = vm->refs[WF_REF_ON_PANIC] != LUA_NOREF;
+  if (handled && (f->task == NULL || (f->task->flags & WF_TASK_HANDLER) == 0)) {
+    wf_vm_push_ref(vm, L, WF_REF_ON_PANIC);
+    if (lua_isfunction(L, -1)) {
+      lua_pushvalue(L, err);
+      lua_pushvalue(L, trace);
+      lua_pushnumber(L, f->task != NULL ? (lua_Number)f->task->id : 0);
+      wf_task_go(vm, L, trace + 1)->flags |= WF_TASK_HANDLER;
+      return;
+    }
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, "panic: ");
+  wf_trace_push_error_text(L, err);
+  lua_pushliteral(L, "\n");
+  lua_pushvalue(L, trace);
+  lua_pushliteral(L, "\n");
+  lua_concat(L, 5);
+  wf_runtime_end(vm->rt, L, WF_END_PANIC);
+}
+
+// Protected: gives the failed task a new coroutine that runs its deferred calls and then returns
+// error and traceback, which lie on L.
+static void run_defers_of_failed(lua_State *L, wf_task *task) {
+  int err = lua_gettop(L) - 1;
+  lua_State *co = lua_newthread(L);
+  wf_vm_push_ref(task->vm, co, WF_REF_RUN_DEFERS);
+  lua_rawgeti(co, LUA_REGISTRYINDEX, task->defers);
+  lua_pushvalue(L, err);
+  lua_pushvalue(L, err + 1);
+  lua_xmove(L, co, 2);
+  wf_task_renew(L, task);
+  luaL_unref(L, LUA_REGISTRYINDEX, task->defers);
+  task->defers = LUA_NOREF;
+  task->flags |= WF_TASK_FAILED | WF_TASK_DEFERRING;
+  wf_ready(task, 3);
+}
+
+static int report(lua_State *L) {
+  failure *f = lua_touserdata(L, 1);
+  wf_task *task = f->task;
+  lua_State *co = task->co;
+  luaL_checkstack(L, 10, NULL);
+  if (f->after_defers) {
+    int top = lua_gettop(co);
+    lua_pushvalue(co, top - 1);
+    lua_pushvalue(co, top);
+    lua_xmove(co, L, 2);
+  } else {
+    lua_pushvalue(co, -1);
+    lua_xmove(co, L, 1);
+    wf_trace_push_error_path(f->vm, L);
+    wf_trace_push_failed(L, co, lua_gettop(L) - 1);
+    push_creator(L, task);
+    lua_concat(L, 3);
+    if (task->defers != LUA_NOREF) {
+      run_defers_of_failed(L, task);
+      return 0;
+    }
+  }
+  deliver(L, f);
+  return 0;
+}
+
+static void run_report(failure *f) {
+  wf_vm *vm = f->vm;
+  wf_task *task = f->task;
+  if (lua_cpcall(vm->L, report, f) != 0) {
+    wf_runtime_fail(vm->rt, vm->L);
+  } else if (task->state == WF_READY) {
+    return;  // its deferred calls come first
+  }
+  wf_task_end_failed(vm, task);
+}
+
+void wf_panic_task(wf_vm *vm, wf_task *task) {
+  failure f = {.vm = vm, .task = task};
+  // An error in the deferred calls' own runner: the task's error was reported by then.
+  run_report(&f);
+}
+
+void wf_panic_after_defers(wf_vm *vm, wf_task *task) {
+  failure f = {.vm = vm, .task = task, .after_defers = true};
+  run_report(&f);
+}
+
+void wf_panic_stray_yield(wf_vm *vm, wf_task *task) {
+  wf_vm_push_ref(vm, task->co, WF_REF_STRAY_YIELD);
+  task->state = WF_RUN;
+  wf_panic_task(vm, task);
+}
+
+void wf_panic_orphan(wf_vm *vm, lua_State *L) {
+  failure f = {.vm = vm};
+  deliver(L, &f);
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "task/park.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sched/runtime.h"
+#include "task/site.h"
+#include "task/task.h"
+
+enum { POLL_SLICE_NS = 10000000 };
+
+static const char *const reason_names[] = {
+    [WF_WAIT_NONE] = "waiting",      [WF_WAIT_CHAN_RECV] = "chan receive",
+    [WF_WAIT_CHAN_SEND] = "chan send", [WF_WAIT_SELECT] = "select",
+    [WF_WAIT_SLEEP] = "sleep",       [WF_WAIT_MUTEX] = "mutex",
+    [WF_WAIT_WAITGROUP] = "waitgroup", [WF_WAIT_AWAIT] = "await",
+};
+
+const char *wf_reason_name(wf_reason reason) { return reason_names[reason]; }
+
+bool wf_can_park(wf_vm *vm, lua_State *L) {
+  return vm->running == L && vm->chain_ok && vm->current != NULL && lua_isyieldable(L);
+}
+
+// Pushes the name that the function on top of the stack (popped) has in a loaded module: "sort" of
+// table; false when it has none.
+static bool push_library_name(lua_State *L) {
+  int fn = lua_gettop(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  for (lua_pushnil(L); lua_istable(L, fn + 1) && lua_next(L, fn + 1) != 0; lua_pop(L, 1)) {
+    if (!lua_istable(L, -1)) continue;
+    for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+      if (lua_rawequal(L, -1, fn) == 0 || lua_type(L, -2) != LUA_TSTRING) continue;
+      lua_pushvalue(L, -2);
+      lua_replace(L, fn);
+      lua_settop(L, fn);
+      return true;
+    }
+  }
+  lua_settop(L, fn - 1);
+  return false;
+}
+
+// Pushes the name of the innermost C function on the stack of `of` that is neither the blocking
+// call itself nor one that yields pass through; false when there is none that has a name.
+static bool push_boundary_name(lua_State *L, lua_State *of) {
+  lua_Debug ar;
+  luaL_checkstack(L, 10, NULL);
+  for (int level = of == L ? 1 : 0; lua_getstack(of, level, &ar) != 0; level++) {
+    if (lua_getinfo(of, "Sf", &ar) == 0) return false;
+    lua_xmove(of, L, 1);
+    if (strcmp(ar.what, "C") != 0) {
+      lua_pop(L, 1);
+    } else if (push_library_name(L)) {
+      const char *name = lua_tostring(L, -1);
+      if (strcmp(name, "pcall") != 0 && strcmp(name, "xpcall") != 0) return true;
+      lua_pop(L, 1);
+    }
+  }
+  return false;
+}
+
+void wf_check_can_park(wf_vm *vm, lua_State *L, const char *call) {
+  if (WF_LIKELY(wf_can_park(vm, L))) return;
+  wf_site_push_where(L);
+  if (vm->current == NULL) {
+    lua_pushfstring(L, "'%s' would block outside of any task: call it inside weft.run(fn)", call);
+  } else {
+    bool found = push_boundary_name(L, L);
+    if (!found && !vm->chain_ok && vm->broken_at != NULL && vm->broken_at != L) {
+      found = push_boundary_name(L, vm->broken_at);
+    }
+    const char *name = found ? lua_tostring(L, -1) : NULL;
+    lua_pushfstring(L, "'%s' cannot block across a C-call boundary (%s%s%s)", call,
+                    name != NULL ? "inside '" : "a C function that calls back",
+                    name != NULL ? name : "", name != NULL ? "'" : "");
+    if (found) lua_remove(L, -2);
+  }
+  lua_concat(L, 2);
+  lua_error(L);
+}
+
+wf_waiter *wf_wait_on(wf_vm *vm, struct wf_obj *on, wf_op op) {
+  wf_task *task = vm->current;
+  wf_waiter *waiter = &task->wait.waiter;
+  waiter->link.next = NULL;
+  waiter->task = task;
+  waiter->on = on;
+  waiter->index = 0;
+  waiter->op = (uint8_t)op;
+  return waiter;
+}
+
+static size_t waits_size(uint32_t capacity) {
+  return sizeof(wf_waits) + capacity * sizeof(wf_waiter);
+}
+
+// Blocks are kept in the VM by size class: a select costs no malloc after the first.
+wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
+  wf_task *task = vm->current;
+  WF_ASSERT(task->extra == NULL);
+  uint32_t class = 0;
+  while ((1U << class) < count) class++;
+  wf_waits *waits = NULL;
+  if (class < WF_WAIT_CLASSES && vm->free_waits[class] != NULL) {
+    waits = vm->free_waits[class];
+    vm->free_waits[class] = *(wf_waits **)(void *)waits->waiters;
+  } else {
+    waits = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, waits_size(1U << class));
+    if (waits == NULL) luaL_error(L, "not enough memory");
+    waits->capacity = 1U << class;
+  }
+  waits->count = count;
+  memset(waits->waiters, 0, count * sizeof(wf_waiter));
+  for (uint32_t i = 0; i < count; i++) waits->waiters[i].task = task;
+  task->extra = waits;
+  return waits;
+}
+
+static void free_waits(wf_vm *vm, wf_waits *waits) {
+  uint32_t class = (uint32_t)__builtin_ctz(waits->capacity);
+  if (class < WF_WAIT_CLASSES) {
+    *(wf_waits **)(void *)waits->waiters = vm->free_waits[class];
+    vm->free_waits[class] = waits;
+  } else {
+    wf_mem_free(&vm->rt->mem, waits, waits_size(waits->capacity));
+  }
+}
+
+void wf_waits_free_all(wf_vm *vm) {
+  for (uint32_t class = 0; class < WF_WAIT_CLASSES; class++) {
+    while (vm->free_waits[class] != NULL) {
+      wf_waits *waits = vm->free_waits[class];
+      vm->free_waits[class] = *(wf_waits **)(void *)waits->waiters;
+      wf_mem_free(&vm->rt->mem, waits, waits_size(waits->capacity));
+    }
+  }
+}
+
+static void timer_fired(wf_timer *timer) {
+  wf_task *task = wf_container_of(timer, wf_task, wait.timer);
+  wf_claim(task);
+  lua_pushboolean(task->at, 1);
+  wf_ready(task, 1);
+}
+
+void wf_wait_until(wf_vm *vm, lua_State *L, uint64_t when) {
+  wf_task *task = vm->current;
+  task->wait.timer = (wf_timer){.fire = timer_fired};
+  task->timed = true;
+  if (when == WF_NEVER) return;  // nothing to wait for but a cancel
+  if (!wf_timer_arm(&vm->timers, &task->wait.timer, when)) {
+    wf_claim(task);
+    luaL_error(L, "not enough memory");
+  }
+}
+
+void wf_wait_cancel(wf_vm *vm) { wf_claim(vm->current); }
+
+void wf_claim(wf_task *task) {
+  if (WF_UNLIKELY(task->timed)) {
+    (void)wf_timer_stop(&task->vm->timers, &task->wait.timer);
+    task->timed = false;
+    task->wait.waiter.link.next = NULL;
+  } else if (wf_link_in_list(&task->wait.waiter.link)) {
+    wf_list_remove(&task->wait.waiter.link);
+  }
+  wf_waits *extra = task->extra;
+  if (WF_UNLIKELY(extra != NULL)) {
+    for (uint32_t i = 0; i < extra->count; i++) {
+      if (wf_link_in_list(&extra->waiters[i].link)) wf_list_remove(&extra->waiters[i].link);
+    }
+    task->extra = NULL;
+    free_waits(task->vm, extra);
+  }
+}
+
+int wf_park(wf_vm *vm, lua_State *L, wf_reason reason, int nkeep) {
+  wf_task *task = vm->current;
+  WF_ASSERT(nkeep >= 1 && lua_gettop(L) >= nkeep);
+  task->at = L;
+  task->state = WF_PARKED;
+  task->reason = (uint8_t)reason;
+  task->since_ns = vm->now_ns;
+  vm->stats.parks++;
+  return lua_yield(L, nkeep);
+}
+
+int wf_pass(wf_vm *vm, lua_State *L, int nresults) {
+  wf_task *task = vm->current;
+  task->at = L;
+  wf_ready(task, nresults);
+  return lua_yield(L, nresults);
+}
+
+int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
+  vm->stats.polls++;
+  if (vm->current == NULL) return nresults;
+#ifndef WEFT_TORTURE
+  uint64_t now = wf_clock_coarse_ns();
+  if (vm->poll_slice != vm->slice) {
+    vm->poll_slice = vm->slice;
+    vm->poll_start_ns = now;
+    return nresults;
+  }
+  if (now - vm->poll_start_ns < POLL_SLICE_NS) return nresults;
+#endif
+  if (!wf_can_park(vm, L)) return nresults;
+  // A virtual clock stands still while a task is ready: for a loop that polls for a deadline it
+  // has to move, as if the task were waiting.
+  if (vm->runq.count == 0) (void)wf_worker_jump(vm->worker);
+  return wf_pass(vm, L, nresults);
+}
+
+void wf_ready(wf_task *task, int nresults) {
+  WF_ASSERT(task->state != WF_READY && task->state != WF_FREE && task->extra == NULL);
+  task->nresults = nresults;
+  task->state = WF_READY;
+  task->since_ns = task->vm->now_ns;
+  wf_runq_push(&task->vm->runq, &task->run);
+}

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT
+// A finished coroutine is used again for the next task: making one costs 250 ns and garbage, taking
+// a warm one 10. Tasks live in slabs, and a slab's coroutines are anchored in one table of the
+// registry, so that the write barrier of a new one touches 256 slots and not a million.
+#include "task/task.h"
+
+#include <lauxlib.h>
+
+#include "base/check.h"
+#include "sched/runtime.h"
+#include "task/panic.h"
+#include "task/site.h"
+
+#ifdef WEFT_TORTURE
+enum { SLAB_TASKS = 4, MAX_WARM = 2 };
+#else
+enum { SLAB_TASKS = 256, MAX_WARM = 8192 };
+#endif
+
+typedef struct wf_slab {
+  wf_link link;      // in pool->slabs while it has free structs, else in full_slabs
+  wf_task *free;     // chained through run.next
+  uint32_t used;
+  int anchors;       // registry reference of the table of its coroutines, by slot
+  wf_task tasks[SLAB_TASKS];
+} wf_slab;
+
+static wf_slab *slab_of(wf_task *task) {
+  return wf_container_of(task - task->slot, wf_slab, tasks);
+}
+
+static wf_task *task_of(wf_runnable *r) { return wf_container_of(r, wf_task, run); }
+
+static void drop_slab(wf_vm *vm, wf_slab *slab) {
+  wf_list_remove(&slab->link);
+  luaL_unref(vm->L, LUA_REGISTRYINDEX, slab->anchors);
+  wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
+}
+
+// Raises on L when memory is out; a slab that was made by then is kept for the next time.
+static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
+  wf_link *first = vm->tasks.slabs.next;
+  if (first != &vm->tasks.slabs) return wf_container_of(first, wf_slab, link);
+  lua_createtable(L, SLAB_TASKS, 0);
+  int anchors = luaL_ref(L, LUA_REGISTRYINDEX);
+  wf_slab *slab = wf_mem_new(&vm->rt->mem, sizeof *slab);
+  if (slab == NULL) {
+    luaL_unref(L, LUA_REGISTRYINDEX, anchors);
+    luaL_error(L, "not enough memory");
+  }
+  slab->anchors = anchors;
+  for (int i = SLAB_TASKS - 1; i >= 0; i--) {
+    wf_task *task = &slab->tasks[i];
+    task->slot = (uint16_t)i;
+    task->vm = vm;
+    task->defers = LUA_NOREF;
+    task->run.next = slab->free != NULL ? &slab->free->run : NULL;
+    slab->free = task;
+  }
+  wf_list_push(&vm->tasks.slabs, &slab->link);
+  return slab;
+}
+
+static void anchor(lua_State *L, wf_slab *slab, wf_task *task) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, slab->anchors);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, task->slot + 1);
+  lua_pop(L, 1);
+}
+
+// A task with a coroutine, not yet listed anywhere.
+static wf_task *take_task(wf_vm *vm, lua_State *L) {
+  wf_task *task = vm->tasks.warm;
+  if (WF_LIKELY(task != NULL)) {
+    vm->tasks.warm = task->run.next != NULL ? task_of(task->run.next) : NULL;
+    vm->tasks.warm_count--;
+    return task;
+  }
+  wf_slab *slab = slab_with_free(vm, L);
+  task = slab->free;
+  lua_State *co = lua_newthread(L);
+  anchor(L, slab, task);
+  task->co = co;
+  slab->free = task->run.next != NULL ? task_of(task->run.next) : NULL;
+  if (slab->free == NULL) {
+    wf_list_remove(&slab->link);
+    wf_list_push(&vm->tasks.full_slabs, &slab->link);
+  }
+  slab->used++;
+  return task;
+}
+
+// The struct goes back to its slab, the coroutine to the collector.
+static void drop_task(wf_vm *vm, wf_task *task) {
+  wf_slab *slab = slab_of(task);
+  task->co = NULL;
+  lua_pushnil(vm->L);
+  anchor(vm->L, slab, task);  // writes an existing slot: allocates nothing
+  if (slab->free == NULL) {
+    wf_list_remove(&slab->link);
+    wf_list_push(&vm->tasks.slabs, &slab->link);
+  }
+  task->run.next = slab->free != NULL ? &slab->free->run : NULL;
+  slab->free = task;
+  // One slab is kept, so that a lone task that comes and goes does not make and drop it.
+  if (--slab->used == 0 && slab->link.next != slab->link.prev) drop_slab(vm, slab);
+}
+
+static void give_task(wf_vm *vm, wf_task *task, bool reusable) {
+  task->state = WF_FREE;
+  if (!reusable || task->flags & WF_TASK_HANDED_OUT || vm->tasks.warm_count >= MAX_WARM) {
+    drop_task(vm, task);
+    return;
+  }
+  lua_State *co = task->co;
+  if (WF_UNLIKELY(lua_topointer(co, LUA_GLOBALSINDEX) != vm->globals)) {
+    lua_pushvalue(vm->L, LUA_GLOBALSINDEX);
+    lua_xmove(vm->L, co, 1);
+    lua_replace(co, LUA_GLOBALSINDEX);  // setfenv(0, …) was used
+  }
+  task->run.next = vm->tasks.warm != NULL ? &vm->tasks.warm->run : NULL;
+  vm->tasks.warm = task;
+  vm->tasks.warm_count++;
+}
+
+void wf_task_renew(lua_State *L, wf_task *task) {
+  task->co = task->at = lua_tothread(L, -1);
+  anchor(L, slab_of(task), task);
+}
+
+static int grow_stack(lua_State *co) {
+  int *n = lua_touserdata(co, 1);
+  *n = lua_checkstack(co, *n);
+  return 0;
+}
+
+void wf_task_reserve(lua_State *L, lua_State *co, int n) {
+  if (n <= LUA_MINSTACK - 4) return;
+  int ok = n;
+  if (lua_cpcall(co, grow_stack, &ok) != 0) {
+    lua_pop(co, 1);
+    ok = 0;
+  }
+  if (ok == 0) luaL_error(L, "not enough memory");
+}
+
+wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
+  int n = lua_gettop(L) - fn + 1;
+  uint32_t site = wf_site_here(vm, L);
+  wf_task *task = take_task(vm, L);
+  if (WF_UNLIKELY(n > LUA_MINSTACK - 4)) {
+    // The task must not get lost when this raises: it is free until all is there.
+    lua_State *co = task->co;
+    give_task(vm, task, true);
+    wf_task_reserve(L, co, n);
+    task = take_task(vm, L);
+  }
+  lua_State *co = task->co;
+  lua_xmove(L, co, n);
+  task->at = co;
+  task->id = ++vm->rt->next_task_id;
+  task->creator = vm->current != NULL ? vm->current->id : 0;
+  task->site = site;
+  task->flags = 0;
+  task->reason = WF_WAIT_NONE;
+  task->state = WF_PARKED;
+  vm->stats.spawned++;
+  vm->stats.tasks++;
+  wf_ready(task, n - 1);
+  return task;
+}
+
+typedef struct go_call {
+  wf_vm *vm;
+  int fn_ref;
+} go_call;
+
+static int go_protected(lua_State *L) {
+  go_call *call = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, call->fn_ref);
+  (void)wf_task_go(call->vm, L, 2);
+  return 0;
+}
+
+void wf_task_go_ref(wf_vm *vm, int fn_ref) {
+  go_call call = {.vm = vm, .fn_ref = fn_ref};
+  if (lua_cpcall(vm->L, go_protected, &call) == 0) return;
+  wf_runtime_fail(vm->rt, vm->L);
+}
+
+// The end of a task whose deferred calls, if any, have run.
+static void retire(wf_vm *vm, wf_task *task) {
+  bool failed = (task->flags & WF_TASK_FAILED) != 0;
+  vm->stats.tasks--;
+  if (task->flags & WF_TASK_MAIN) vm->stop = true;
+  if (task->flags & WF_TASK_KEEP) {
+    task->state = WF_DONE;
+    return;
+  }
+  if (!failed) lua_settop(task->co, 0);
+  give_task(vm, task, !failed);
+}
+
+void wf_task_release(wf_task *task) {
+  WF_CHECK(task->state == WF_DONE);
+  bool failed = (task->flags & WF_TASK_FAILED) != 0;
+  if (!failed) lua_settop(task->co, 0);
+  give_task(task->vm, task, !failed);
+}
+
+// Goes on with the deferred calls on the task's own coroutine, above the results that lie there.
+static void start_defers(wf_vm *vm, wf_task *task) {
+  lua_State *co = task->co;
+  int list = task->defers;
+  task->defers = LUA_NOREF;
+  task->flags |= WF_TASK_DEFERRING;
+  wf_vm_push_ref(vm, co, WF_REF_RUN_DEFERS);
+  lua_rawgeti(co, LUA_REGISTRYINDEX, list);
+  luaL_unref(vm->L, LUA_REGISTRYINDEX, list);
+  task->at = co;
+  wf_ready(task, 1);
+}
+
+static void finish(wf_vm *vm, wf_task *task, int status) {
+  if (WF_UNLIKELY(status != 0)) {
+    wf_panic_task(vm, task);
+    return;
+  }
+  if (WF_UNLIKELY(task->flags & WF_TASK_FAILED)) {
+    wf_panic_after_defers(vm, task);
+    return;
+  }
+  if (WF_UNLIKELY(task->defers != LUA_NOREF)) {
+    start_defers(vm, task);
+    return;
+  }
+  retire(vm, task);
+}
+
+void wf_task_end_failed(wf_vm *vm, wf_task *task) {
+  task->flags |= WF_TASK_FAILED;
+  if (task->defers != LUA_NOREF) {
+    luaL_unref(vm->L, LUA_REGISTRYINDEX, task->defers);
+    task->defers = LUA_NOREF;
+  }
+  retire(vm, task);
+}
+
+static void run_one(wf_vm *vm, wf_task *task) {
+  lua_State *co = task->co;
+  int nargs = task->at == co ? task->nresults : 0;
+  task->state = WF_RUN;
+  vm->current = task;
+  vm->running = co;
+  vm->chain_ok = true;
+  vm->slice++;
+  vm->stats.switches++;
+  int status = lua_resume(co, nargs);
+  vm->current = NULL;
+  vm->running = NULL;
+  if (WF_LIKELY(status == LUA_YIELD)) {
+    if (WF_UNLIKELY(task->state == WF_RUN)) wf_panic_stray_yield(vm, task);
+    return;
+  }
+  finish(vm, task, status);
+}
+
+#ifdef WEFT_TORTURE
+static int gc_step(lua_State *L) {
+  (void)lua_gc(L, LUA_GCSTEP, 1);
+  return 0;
+}
+#endif
+
+void wf_task_run_batch(wf_vm *vm, uint32_t max) {
+  for (; max > 0 && !vm->stop; max--) {
+#ifdef WEFT_TORTURE
+    wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
+    if (lua_cpcall(vm->L, gc_step, NULL) != 0) wf_runtime_fail(vm->rt, vm->L);
+#else
+    wf_runnable *r = wf_runq_pop(&vm->runq);
+#endif
+    if (r == NULL) return;
+    run_one(vm, task_of(r));
+  }
+}
+
+static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *arg) {
+  for (wf_link *l = slabs->next; l != slabs; l = l->next) {
+    wf_slab *slab = wf_container_of(l, wf_slab, link);
+    for (int i = 0; i < SLAB_TASKS; i++) {
+      wf_task *task = &slab->tasks[i];
+      if (task->state != WF_FREE && task->state != WF_DONE) fn(task, arg);
+    }
+  }
+}
+
+void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
+  each_in(&vm->tasks.full_slabs, fn, arg);
+  each_in(&vm->tasks.slabs, fn, arg);
+}
+
+typedef struct search {
+  lua_State *co;
+  wf_task *found;
+} search;
+
+static void match_coroutine(wf_task *task, void *arg) {
+  search *s = arg;
+  if (task->co == s->co || task->at == s->co) s->found = task;
+}
+
+wf_task *wf_task_of_coroutine(wf_vm *vm, lua_State *co) {
+  search s = {.co = co};
+  wf_tasks_each(vm, match_coroutine, &s);
+  return s.found;
+}
+
+static void free_slabs(wf_vm *vm, wf_link *slabs) {
+  while (!wf_list_empty(slabs)) {
+    wf_slab *slab = wf_container_of(wf_list_pop(slabs), wf_slab, link);
+    wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
+  }
+}
+
+void wf_tasks_free(wf_vm *vm) {
+  free_slabs(vm, &vm->tasks.slabs);
+  free_slabs(vm, &vm->tasks.full_slabs);
+  vm->tasks.warm = NULL;
+  vm->tasks.warm_count = 0;
+  wf_waits_free_all(vm);
+}
+
+const char *wf_task_state_name(const wf_task *task) {
+  switch (task->state) {
+    case WF_RUN: return "running";
+    case WF_READY: return "ready";
+    case WF_PARKED: return wf_reason_name(task->reason);
+    default: return "done";
+  }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+#include "task/trace.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "task/site.h"
+#include "task/task.h"
+
+#define OWN_LINE "\n\t[weft"
+
+// Replaces the traceback on top of the stack by one without weft's own lines.
+static void drop_own_lines(lua_State *L) {
+  const char *text = lua_tostring(L, -1);
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  while (text != NULL && *text != '\0') {
+    const char *end = strchr(text + 1, '\n');
+    size_t n = end != NULL ? (size_t)(end - text) : strlen(text);
+    if (strncmp(text, OWN_LINE, sizeof OWN_LINE - 1) != 0) luaL_addlstring(&b, text, n);
+    text = end;
+  }
+  luaL_pushresult(&b);
+  lua_remove(L, -2);
+}
+
+static void push_trace(lua_State *L, lua_State *of, int level) {
+  luaL_traceback(L, of, NULL, level);
+  drop_own_lines(L);
+}
+
+// LuaJIT does not know the line of the innermost frame of a coroutine that has died of an error
+// raised by an instruction; the error's own text begins with it.
+void wf_trace_push_failed(lua_State *L, lua_State *co, int err) {
+  push_trace(L, co, 0);
+  lua_Debug ar;
+  if (lua_type(L, err) != LUA_TSTRING || lua_getstack(co, 0, &ar) == 0) return;
+  if (lua_getinfo(co, "Sl", &ar) == 0 || ar.currentline > 0) return;
+  const char *words = lua_tostring(L, err);
+  size_t n = strlen(ar.short_src);
+  if (strncmp(words, ar.short_src, n) != 0 || words[n] != ':') return;
+  size_t digits = strspn(words + n + 1, "0123456789");
+  lua_pushfstring(L, "\n\t%s:", ar.short_src);
+  lua_pushlstring(L, words, n + 1 + digits);
+  lua_pushfstring(L, "\n\t%s:", lua_tostring(L, -1));
+  luaL_gsub(L, lua_tostring(L, -4), lua_tostring(L, -3), lua_tostring(L, -1));
+  lua_replace(L, -5);
+  lua_pop(L, 3);
+}
+
+// The coroutine that `co`, parked in our `resume`, has resumed: the first local of the Lua frame
+// that called the C function in which it is suspended (lua/weft/internal/coroutine.lua).
+static lua_State *resumed_by(lua_State *co) {
+  lua_Debug ar;
+  if (lua_getstack(co, 1, &ar) == 0 || lua_getinfo(co, "S", &ar) == 0) return NULL;
+  if (!wf_site_is_own(&ar) || lua_getlocal(co, &ar, 1) == NULL) return NULL;
+  lua_State *inner = lua_tothread(co, -1);
+  lua_pop(co, 1);
+  return inner;
+}
+
+// Pushes the traces of the coroutines inside `co`, innermost first, then its own.
+static int push_nested(lua_State *L, lua_State *co, const wf_task *task, int depth) {
+  int pushed = 0;
+  if (co != task->at && depth < 32) {
+    lua_State *inner = resumed_by(co);
+    if (inner != NULL && inner != co) pushed = push_nested(L, inner, task, depth + 1);
+  }
+  luaL_checkstack(L, 4, NULL);
+  push_trace(L, co, 0);
+  if (depth > 0) {
+    lua_pushliteral(L, "\nresumed by, ");
+    return pushed + 2;
+  }
+  return pushed + 1;
+}
+
+void wf_trace_push_task(lua_State *L, wf_task *task) {
+  int n = push_nested(L, task->co, task, 0);
+  lua_concat(L, n);
+}
+
+void wf_trace_push_running(wf_vm *vm, lua_State *L, int level) {
+  wf_task *task = vm->current;
+  push_trace(L, L, level);
+  if (task == NULL || task->co == L) return;
+  lua_pushliteral(L, "\nresumed by, ");
+  push_trace(L, task->co, 0);
+  lua_concat(L, 3);
+}
+
+// The path is a table: [1] the error, [2…] the coroutines, in the order in which they died.
+static bool push_path(wf_vm *vm, lua_State *L) {
+  if (vm->refs[WF_REF_ERROR_PATH] == LUA_NOREF) return false;
+  wf_vm_push_ref(vm, L, WF_REF_ERROR_PATH);
+  if (lua_istable(L, -1)) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {
+  int err = lua_gettop(L);
+  bool goes_on = false;
+  if (push_path(vm, L)) {
+    lua_rawgeti(L, -1, 1);
+    goes_on = lua_rawequal(L, -1, err) != 0;
+    lua_pop(L, goes_on ? 1 : 2);
+  }
+  if (!goes_on) {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, err);
+    lua_rawseti(L, -2, 1);
+  }
+  if (!lua_checkstack(co, 1)) return;
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+  wf_vm_set_ref(vm, L, WF_REF_ERROR_PATH);
+}
+
+void wf_trace_renote_error(wf_vm *vm, lua_State *L) {
+  int err = lua_gettop(L);
+  if (!push_path(vm, L)) return;
+  lua_pushvalue(L, err);
+  lua_rawseti(L, -2, 1);
+  lua_pop(L, 1);
+}
+
+void wf_trace_push_error_path(wf_vm *vm, lua_State *L) {
+  int err = lua_gettop(L);
+  int pushed = 0;
+  if (push_path(vm, L)) {
+    int path = lua_gettop(L);
+    lua_rawgeti(L, path, 1);
+    bool same = lua_rawequal(L, -1, err) != 0;
+    lua_pop(L, 1);
+    int n = same ? (int)lua_objlen(L, path) : 0;
+    for (int i = 2; i <= n && i < 32; i++) {
+      luaL_checkstack(L, 6, NULL);
+      lua_rawgeti(L, path, i);
+      wf_trace_push_failed(L, lua_tothread(L, -1), err);
+      lua_remove(L, -2);
+      lua_pushliteral(L, "\nresumed by, ");
+      pushed += 2;
+    }
+    lua_remove(L, path);
+  }
+  lua_concat(L, pushed);
+}
+
+void wf_trace_push_where(lua_State *L, wf_task *task) {
+  lua_Debug ar;
+  if (wf_site_find(task->at, 0, &ar) || (task->at != task->co && wf_site_find(task->co, 0, &ar))) {
+    lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+    return;
+  }
+  // A task that has not started yet: where its function is.
+  int top = lua_gettop(task->co);
+  if (lua_status(task->co) == 0 && top > task->nresults &&
+      lua_isfunction(task->co, top - task->nresults)) {
+    lua_pushvalue(task->co, top - task->nresults);
+    if (lua_getinfo(task->co, ">S", &ar) != 0 && ar.linedefined > 0) {
+      lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+      return;
+    }
+  }
+  lua_pushliteral(L, "?");
+}
+
+static int error_text(lua_State *L) {
+  if (luaL_callmeta(L, 1, "__tostring") && lua_isstring(L, -1)) return 1;
+  lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  return 1;
+}
+
+void wf_trace_push_error_text(lua_State *L, int idx) {
+  if (lua_isstring(L, idx)) {
+    lua_pushvalue(L, idx);
+    (void)lua_tostring(L, -1);
+    return;
+  }
+  lua_pushvalue(L, idx);
+  lua_pushcfunction(L, error_text);
+  lua_insert(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == 0) return;
+  lua_pop(L, 1);
+  lua_pushfstring(L, "(error object is a %s value, and its __tostring failed)",
+                  luaL_typename(L, idx));
+}

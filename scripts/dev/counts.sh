@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Counting, between scripts/test and the checks that it starts: a check that runs test programs
+# appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS. Sourced.
+
+# counted NAME COMMAND…: runs a test program and counts what its last line `N passed, N failed`
+# says; without such a line, its exit status. With may_be_empty, a run of no test at all is no
+# failure. Never fails itself.
+counted() {
+    local name=$1 output status=0 passed=0 failed=0 last
+    shift
+    output=$(mktemp)
+    # A program that hangs is asked for a dump of its tasks, then ended.
+    timeout --foreground --signal=QUIT --kill-after=20 "${WEFT_TEST_SECONDS:-600}" "$@" \
+        >"$output" 2>&1 || status=$?
+    last=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1 || true)
+    [[ -z ${may_be_empty:-} || $last != "0 passed, 0 failed"* ]] || status=0
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+        passed=${BASH_REMATCH[1]}
+        failed=${BASH_REMATCH[2]}
+        [[ $status -eq 0 || $failed -gt 0 ]] || failed=1
+    elif [[ $status -eq 0 ]]; then
+        passed=1
+    else
+        failed=1
+    fi
+    if [[ $failed -gt 0 ]]; then
+        echo "--- $name (status $status):"
+        cat "$output"
+    fi
+    rm -f "$output"
+    echo "$passed $failed" >>"${WEFT_COUNTS:-/dev/null}"
+    echo "$name: $passed passed, $failed failed"
+}

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Installs build/release under a temporary prefix and uses what is there as a stranger would:
+# every program of spec/embed is built against it with pkg-config and with find_package(weft) and
+# is run; the command runs; plain LuaJITs load the module.
+set -euo pipefail
+dev=$(dirname "$(readlink -f "$0")")
+source "$dev/common.sh"
+source "$dev/setup.sh"
+source "$dev/other_luajit.sh"
+prefix=$(mktemp -d)
+trap 'rm -rf "$prefix"' EXIT
+tree=$prefix/tree
+
+cmake --install "$build_root/release" --prefix "$prefix/first" >/dev/null
+# Nothing in it may depend on where it was installed.
+mv "$prefix/first" "$tree"
+module_dir=$(dirname "$(find "$tree" -path '*/lua/5.1/weft.so')")
+library_dir=$(dirname "$(dirname "$module_dir")")
+[[ -n $(find "$tree/share/weft/lua/weft" -name '*.lua') ]] || die "no annotations were installed"
+
+export PKG_CONFIG_PATH=$library_dir/pkgconfig
+version=$(pkg-config --modversion weft)
+[[ $("$tree/bin/weft" --version) == *"$version"* ]] || die "weft --version does not say $version"
+[[ $("$tree/bin/weft" -e 'print(require("weft") and "loaded")') == loaded ]]
+
+mapfile -t programs < <(find "$root/spec/embed" -name '*.c' 2>/dev/null | sort)
+cp "$dev/consumer.cmake" "$prefix/CMakeLists.txt"
+cmake -S "$prefix" -B "$prefix/build" -G Ninja -DCMAKE_PREFIX_PATH="$tree" \
+    -DPROGRAMS="$(IFS=';' && echo "${programs[*]}")" >"$prefix/log" 2>&1 &&
+    ninja -C "$prefix/build" >>"$prefix/log" 2>&1 || { cat "$prefix/log" && exit 1; }
+read -r -a flags <<<"$(pkg-config --cflags --libs weft)"
+for program in "${programs[@]}"; do
+    name=$(basename "$program" .c)
+    cc -std=c11 -D_GNU_SOURCE -o "$prefix/$name" "$program" "${flags[@]}" -pthread
+    for binary in "$prefix/$name" "$prefix/build/$name" "$prefix/build/$name-static"; do
+        (cd "$root" && LD_LIBRARY_PATH=$library_dir timeout 60 "$binary" >"$prefix/log" 2>&1) ||
+            { cat "$prefix/log" && die "fails: $binary"; }
+    done
+done
+
+load='assert(require("weft").go); print(require("weft.time") and "loaded")'
+export LUA_CPATH="$module_dir/?.so;;"
+[[ $(luajit -e "$load") == loaded ]]
+mapfile -t other < <(other_luajit_command)
+[[ $("${other[@]}" -e "$load") == loaded ]]

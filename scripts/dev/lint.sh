@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|tidy
+# clang-tidy needs build/debug to be configured.
+set -euo pipefail
+dev=$(dirname "$(readlink -f "$0")")
+source "$dev/common.sh"
+cd "$root"
+
+c_files() { find runtime host spec scripts -name '*.c' -o -name '*.h' | sort; }
+is_bash() { head -n 1 "$1" | grep -q '^#!.*bash' || [[ $1 == *.sh ]]; }
+
+check_format() { c_files | xargs -r clang-format --dry-run -Werror; }
+
+# A file is looked at again only when something that it is made from has changed: what the
+# preprocessor makes of it (with comments, for NOLINT), the settings, or clang-tidy itself.
+check_clang_tidy() {
+    local stamps=$build_root/clang-tidy settings
+    mkdir -p "$stamps"
+    settings=$(clang-tidy --version | cat - .clang-tidy "$dev/clang_tidy.h" | sha256sum)
+    c_files | { grep '\.c$' || true; } |
+        xargs -r -P "$(nproc)" -n 1 "$0" clang-tidy-one "$stamps" "$settings"
+}
+
+check_clang_tidy_one() {
+    local stamps=$1 settings=$2 file=$3 key output
+    key=$(preprocess "$file" | cat - <(echo "$settings") | sha256sum)
+    key=$stamps/${key%% *}
+    [[ ! -e $key ]] || return 0
+    output=$(clang-tidy --quiet -p build/debug --extra-arg=-include \
+        --extra-arg="$dev/clang_tidy.h" "$file" 2>&1) || { echo "$output" && return 1; }
+    touch "$key"
+}
+
+preprocess() {
+    local flags
+    read -r -a flags <<<"$(pkg-config --cflags luajit libuv)"
+    clang -E -C -std=c11 -D_GNU_SOURCE -DWEFT_DEBUG=1 -Iruntime -Iruntime/include -Ispec/c \
+        "${flags[@]}" "$1"
+}
+
+check_luacheck() {
+    local folder folders=()
+    for folder in lua spec scripts; do [[ ! -d $folder ]] || folders+=("$folder"); done
+    luacheck --quiet --no-color .luacheckrc "${folders[@]}"
+}
+
+check_shell() {
+    local file status=0
+    while read -r file; do
+        is_bash "$file" || continue
+        bash -n "$file" || status=1
+    done < <(find scripts spec .ci -type f)
+    return $status
+}
+
+case $1 in
+format) check_format ;;
+clang-tidy) check_clang_tidy ;;
+clang-tidy-one) check_clang_tidy_one "$2" "$3" "$4" ;;
+luacheck) check_luacheck ;;
+shell) check_shell ;;
+tidy) luajit scripts/dev/tidy.lua ;;
+*) die "no such check: $1" ;;
+esac

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# scripts/dev/specs.sh KIND TREE [PATTERN]
+#   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
+#   c       the programs of spec/c and spec/embed
+#   module  spec/module/*.lua under both plain LuaJITs, with build/TREE/weft.so
+# PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
+# a Lua pattern.
+set -euo pipefail
+dev=$(dirname "$(readlink -f "$0")")
+source "$dev/common.sh"
+source "$dev/setup.sh"
+source "$dev/other_luajit.sh"
+source "$dev/counts.sh"
+cd "$root"
+kind=$1 tree=build/$2 pattern=${3:-}
+
+# Without this UBSan says where, but not how the program got there.
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
+ulimit -c 0
+
+# Files of spec/, sorted: spec_files FIND-TEST…
+spec_files() { find spec "$@" 2>/dev/null | sort; }
+
+run_lua_specs() {
+    local files arguments=()
+    mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
+    [[ ${#files[@]} -gt 0 ]] || return 0
+    # Elsewhere than in Lua the pattern may find something.
+    [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
+    counted "specs" "$root/$tree/weft" --clock=virtual spec/support/run.lua \
+        "${arguments[@]}" "${files[@]}"
+}
+
+run_c_specs() {
+    local file name
+    while read -r file; do
+        name=${file#spec/}
+        name=${name%.c}
+        [[ $name == *"$pattern"* ]] || continue
+        counted "$name" "$root/$tree/spec/$name"
+    done < <(spec_files -path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
+}
+
+run_module_specs() {
+    export LUA_CPATH="$root/$tree/?.so;;"
+    local file other other_name
+    mapfile -t other < <(other_luajit_command)
+    other_name=$(basename "$(other_luajit_dir)")
+    while read -r file; do
+        [[ $file == *"$pattern"* ]] || continue
+        counted "$file, installed LuaJIT" luajit "$file"
+        counted "$file, $other_name" "${other[@]}" "$file"
+    done < <(spec_files -path 'spec/module/*.lua' -not -path 'spec/module/*/*')
+}
+
+case $kind in
+lua) run_lua_specs ;;
+c) run_c_specs ;;
+module) run_module_specs ;;
+*) die "no such kind of spec: $kind" ;;
+esac

@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+-- The scripts of scripts/examples, run as a user runs them: what they print, and their status.
+-- file_words has a spec of its own: file_words_spec.lua.
+
+local proc = require 'support.proc'
+
+local folder = debug.getinfo(1, 'S').source:match('^@(.-)spec/[^/]*$') .. 'scripts/examples/'
+
+local function source(name)
+  return proc.read_file(folder .. name .. '.lua')
+end
+
+local function run(name)
+  return proc.weft { folder .. name .. '.lua' }
+end
+
+local function lines(text)
+  local list = {}
+  for line in text:gmatch('[^\n]*\n') do list[#list + 1] = line:sub(1, -2) end
+  return list
+end
+
+local function sorted(text)
+  local list = lines(text)
+  table.sort(list)
+  return list
+end
+
+-- The number of the line of this example that has this text.
+local function line_of(name, text)
+  for i, line in ipairs(lines(source(name))) do
+    if line:find(text, 1, true) then return i end
+  end
+  error(name .. ' has no line with ' .. text)
+end
+
+local function has(text, part)
+  if not text:find(part, 1, true) then
+    error(('%q is not in what was printed:\n%s'):format(part, text), 2)
+  end
+end
+
+local function count(text, part)
+  local n, at = 0, 1
+  while true do
+    local first, last = text:find(part, at, true)
+    if not first then return n end
+    n, at = n + 1, last + 1
+  end
+end
+
+-- Ran to its end and printed exactly these lines.
+local function prints(name, expected)
+  local r = run(name)
+  assert.same({ out = lines(r.out), err = '', status = 0 },
+    { out = expected, err = r.err, status = r.status })
+end
+
+describe('example', function()
+  it('hello greets everybody, in any order', function()
+    local r = run 'hello'
+    assert.equals(0, r.status)
+    assert.equals('', r.err)
+    assert.same({ 'everybody was greeted', 'hello, C', 'hello, Go', 'hello, Lua' },
+      sorted(r.out))
+    assert.equals('everybody was greeted', lines(r.out)[4])
+  end)
+
+  it('hello without its wait ends before anybody is greeted, as its comment says', function()
+    local code, n = source('hello'):gsub('\nwg:wait%(%)\n', '\n')
+    assert.equals(1, n)
+    local r = proc.run(code)
+    assert.same({ 'everybody was greeted\n', '', 0 }, { r.out, r.err, r.status })
+  end)
+
+  it('pingpong takes turns', function()
+    local expected = {}
+    for i = 1, 10, 2 do
+      expected[i], expected[i + 1] = i .. ' ping', i + 1 .. '   pong'
+    end
+    expected[11] = 'closed: true'
+    prints('pingpong', expected)
+  end)
+
+  it('worker_pool does all jobs within its bound', function()
+    prints('worker_pool', {
+      '10000 jobs done by 4 workers, never more than 22 under way',
+      'the longest sequence below 10001 starts at 6171 and takes 261 steps',
+    })
+  end)
+
+  it('fan_out_in loses and doubles nothing', function()
+    prints('fan_out_in', { '100 squares, from 1 to 10000', 'their sum is 338350' })
+  end)
+
+  it('generator stops when it is told to, and reads a file line by line', function()
+    local own, longest = lines(source 'generator'), 0
+    for _, line in ipairs(own) do longest = math.max(longest, #line) end
+    prints('generator', {
+      'Fibonacci numbers up to 100: 0 1 1 2 3 5 8 13 21 34 55 89',
+      'the generator was stopped',
+      ('this file has %d lines, the longest has %d bytes'):format(#own, longest),
+    })
+  end)
+
+  it('timeout waits for nobody longer than it wants', function()
+    prints('timeout', {
+      'quick service: answer from quick',
+      'slow service:  timed out',
+      'request:       nil, parcel: context deadline exceeded',
+      'cause:         over budget',
+      'in time:       true',
+    })
+  end)
+
+  it('nil_case turns cases on and off', function()
+    prints('nil_case', {
+      'merged: 5 odd and 4 even numbers',
+      'queued: 1000 values, in order: true',
+    })
+  end)
+end)
+
+describe('example deadlock', function()
+  local r
+  before_each(function() r = r or run 'deadlock' end)
+
+  it('ends with status 2 and says what happened', function()
+    assert.equals(2, r.status)
+    assert.same({ 'Hypatia has fork 2', 'Kant has fork 3', 'Plato has fork 1' }, sorted(r.out))
+    has(r.err, 'fatal error: all tasks are asleep - deadlock!')
+  end)
+
+  it('shows what every task waits for, by name', function()
+    for fork = 1, 3 do has(r.err, 'fork ' .. fork) end
+    has(r.err, 'dinner')
+    assert.is_true(count(r.err, 'mutex') >= 3)
+    has(r.err, 'waitgroup')
+  end)
+
+  it('shows where every task waits and where it was started', function()
+    local lock = 'deadlock.lua:' .. line_of('deadlock', 'right:lock()')
+    assert.is_true(count(r.err, lock) >= 3, 'stacks in ' .. r.err)
+    has(r.err, 'deadlock.lua:' .. line_of('deadlock', 'dinner:wait()'))
+    local started = 'deadlock.lua:' .. line_of('deadlock', 'dinner:go(')
+    assert.is_true(count(r.err, started) >= 3, 'creators in ' .. r.err)
+  end)
+end)
+
+describe('example panic', function()
+  local r
+  before_each(function() r = r or run 'panic' end)
+
+  it('ends with status 2 and has printed what came before', function()
+    assert.equals(2, r.status)
+    assert.same({
+      'pcall:  false, attempt to index',
+      'future: 20',
+      'future: false',
+      'order 1 costs 20',
+      'deferred calls run, also now',
+    }, lines(r.out))
+  end)
+
+  it('shows the error, the traceback and where the task was started', function()
+    local where = 'panic.lua:' .. line_of('panic', 'return order.amount')
+    local first = lines(r.err)[1]
+    assert.equals('panic: ', first:sub(1, 7))
+    has(first, where .. ": attempt to index field 'article' (a nil value)")
+    has(r.err, 'stack traceback:')
+    has(r.err, 'panic.lua:' .. line_of('panic', 'print(("order %d costs'))
+    local created = r.err:match 'created by task 1 at ([^\n]*)'
+    has(created or 'nothing', 'panic.lua:' .. line_of('panic', 'weft.go('))
+  end)
+end)

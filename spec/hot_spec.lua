@@ -1,0 +1,268 @@
+-- SPDX-License-Identifier: MIT
+-- Loops hot enough for the compiler: each operation in them does what it does in cold code.
+
+local weft = require 'weft'
+local util = require 'support.util'
+local settle, start, has = util.settle, util.start, util.has
+
+local N = 20000
+
+-- Each of these runs compiled and again with the compiler off.
+local function both_ways(name, body)
+  it(name .. ', compiled', body)
+  it(name .. ', interpreted', function()
+    jit.off()
+    jit.flush()
+    local ok, err = pcall(body)
+    jit.on()
+    if not ok then error(err, 0) end
+  end)
+end
+
+describe('a hot loop of', function()
+  both_ways('send and recv on a buffer', function()
+    for _, cap in ipairs { 1, 2, 3, 128 } do
+      local ch = weft.chan(cap)
+      for i = 1, N do
+        ch:send(i)
+        if ch:recv() ~= i then error('out of order at ' .. i) end
+      end
+      assert.equals(0, ch:len())
+    end
+  end)
+
+  both_ways('filling and draining', function()
+    local ch, sum = weft.chan(100), 0
+    for round = 1, N / 100 do
+      for i = 1, 100 do ch:send(round + i) end
+      if ch:len() ~= 100 or ch:try_send(1) then error 'the buffer has no end' end
+      for i = 1, 100 do
+        local v = ch:recv()
+        if v ~= round + i then error 'out of order' end
+        sum = sum + v
+      end
+    end
+    assert.equals(N * 50.5 + N * (N / 100 + 1) / 2, sum)
+  end)
+
+  both_ways('a stream from task to task', function()
+    for _, cap in ipairs { 0, 1, 128 } do
+      local ch, last = weft.chan(cap), 0
+      weft.go(function()
+        for i = 1, N do ch:send(i) end
+        ch:close()
+      end)
+      for v in ch do
+        if v ~= last + 1 then error('out of order at ' .. v) end
+        last = v
+      end
+      assert.equals(N, last)
+    end
+  end)
+
+  both_ways('ping-pong with contexts', function()
+    local a, b = weft.chan(), weft.chan()
+    local ctx, cancel = weft.context.with_cancel(weft.context.background())
+    weft.go(function()
+      while true do
+        local v = a:recv(ctx)
+        if not v then break end
+        b:send(v + 1, ctx)
+      end
+    end)
+    local v = 0
+    for _ = 1, N do
+      a:send(v, ctx)
+      v = b:recv(ctx)
+    end
+    cancel()
+    assert.equals(N, v)
+    assert.same({ nil, 'context canceled' }, { a:recv(ctx) })
+    settle()
+  end)
+
+  both_ways('values of changing types', function()
+    local ch = weft.chan(4)
+    local values = { 1, 'text', false, {}, print, 2.5, true, 'x', ch }
+    for i = 1, N do
+      local v = values[i % #values + 1]
+      ch:send(v)
+      if not rawequal(v, (ch:recv())) then error('another value at ' .. i) end
+    end
+  end)
+
+  both_ways('try_send and try_recv, hits and misses', function()
+    local ch, sent, full, got, empty = weft.chan(3), 0, 0, 0, 0
+    for i = 1, N do
+      if i % 7 < 4 then
+        local ok, why = ch:try_send(i)
+        if ok then sent = sent + 1 elseif why == 'full' then full = full + 1 end
+      else
+        local v, why = ch:try_recv()
+        if v then got = got + 1 elseif why == 'empty' then empty = empty + 1 end
+      end
+    end
+    assert.equals(N, sent + full + got + empty)
+    assert.is_true(full > 0 and sent > N / 4)
+    assert.equals(sent - got, ch:len())
+  end)
+
+  both_ways('select', function()
+    local a, b, n = weft.chan(1), weft.chan(1), { 0, 0, 0 }
+    for i = 1, N do
+      if i % 3 > 0 then a:try_send(i) end
+      if i % 3 > 1 then b:try_send(i) end
+      local k = weft.select(a, b, weft.default)
+      n[k] = n[k] + 1
+    end
+    assert.equals(N, n[1] + n[2] + n[3])
+    assert.is_true(n[1] > 0 and n[2] > 0)
+  end)
+
+  both_ways('lock and unlock, with others now and then', function()
+    local m, inside, others = weft.sync.mutex(), 0, 0
+    for i = 1, N do
+      m:lock()
+      inside = inside + 1
+      if i % 1000 == 0 then
+        weft.go(function()
+          m:lock()
+          others = others + 1
+          if inside ~= 0 then others = -1e9 end
+          m:unlock()
+        end)
+        settle()
+      end
+      inside = inside - 1
+      m:unlock()
+    end
+    settle()
+    assert.equals(N / 1000, others)
+  end)
+
+  both_ways('tasks that start and end', function()
+    local n = 0
+    for i = 1, N do
+      weft.go(function(k) n = n + k end, 1)
+      if i % 100 == 0 then settle() end
+    end
+    assert.equals(N, n)
+  end)
+
+  both_ways('yield', function()
+    local n, other = 0, 0
+    weft.go(function()
+      while n < N do
+        other = other + 1
+        weft.yield()
+      end
+    end)
+    for _ = 1, N do
+      n = n + 1
+      weft.yield()
+    end
+    settle()
+    assert.is_true(other > N / 10)
+  end)
+
+  both_ways('generators that block', function()
+    local ch, sum = weft.chan(2), 0
+    weft.go(function()
+      for i = 1, N do ch:send(i) end
+      ch:close()
+    end)
+    local gen = coroutine.wrap(function() for v in ch do coroutine.yield(v) end end)
+    for v in gen do sum = sum + v end
+    assert.equals(N * (N + 1) / 2, sum)
+  end)
+end)
+
+describe('in a hot loop', function()
+  both_ways('a close is seen at once', function()
+    for _, cap in ipairs { 0, 4 } do
+      local ch, line = weft.chan(cap), nil
+      local drain = start(function() for _ in ch do weft.yield() end end)
+      local sent = 0
+      local ok, err = pcall(function()
+        line = util.here(3)
+        for i = 1, N do
+          if i == N / 2 then ch:close() end
+          ch:send(i)
+          sent = sent + 1
+        end
+      end)
+      assert.same({ false, N / 2 - 1 }, { ok, sent })
+      assert.equals(line .. ': send on closed channel', err)
+      settle()
+      assert.is_true(drain.done)
+    end
+  end)
+
+  both_ways('a nil is refused at once', function()
+    local ch, sent = weft.chan(4), 0
+    local ok, err = pcall(function()
+      for i = 1, N do
+        local v = i
+        if i == N / 2 then v = nil end
+        ch:send(v)
+        sent = sent + 1
+        ch:recv()
+      end
+    end)
+    assert.same({ false, N / 2 - 1, 0 }, { ok, sent, ch:len() })
+    has(err, 'hot_spec.lua:', 'send', 'nil')
+  end)
+
+  both_ways('a wrong self is refused at once', function()
+    local ch, m, n = weft.chan(4), weft.sync.mutex(), 0
+    for i = 1, N do
+      local self = ch
+      if i % 5000 == 0 then self = m elseif i % 5001 == 0 then self = {} end
+      local ok, err = pcall(ch.send, self, i)
+      if ok then ch:recv() else
+        n = n + 1
+        has(err, "calling 'send' on bad self (channel expected")
+      end
+    end
+    assert.equals(math.floor(N / 5000) + math.floor(N / 5001), n)
+    assert.equals(0, ch:len())
+  end)
+
+  both_ways('a cancel is seen at once', function()
+    local ch = weft.chan(4)
+    local ctx, cancel = weft.context.with_cancel(weft.context.background())
+    local sent, refused = 0, 0
+    for i = 1, N do
+      if i == N / 2 then cancel() end
+      local ok, err = ch:send(i, ctx)
+      if ok then
+        sent = sent + 1
+        ch:recv()
+      elseif err == 'context canceled' then
+        refused = refused + 1
+      end
+    end
+    assert.same({ N / 2 - 1, N / 2 + 1, 0 }, { sent, refused, ch:len() })
+  end)
+
+  both_ways('a waiting receiver or sender is served', function()
+    local ch = weft.chan(4)
+    for i = 1, N do
+      if i % 1000 == 0 then
+        local r = start(ch.recv, ch)
+        ch:send(i)
+        settle()
+        if r[1] ~= i then error('the waiting receiver got ' .. tostring(r[1])) end
+        for k = 1, 4 do ch:send(k) end
+        local s = start(ch.send, ch, 5)
+        for k = 1, 5 do
+          if ch:recv() ~= k then error 'out of order' end
+        end
+        settle()
+        if not s.done then error 'the waiting sender was forgotten' end
+      end
+      ch:send(i)
+      if ch:recv() ~= i then error('out of order at ' .. i) end
+    end
+  end)
+end)

@@ -1,0 +1,197 @@
+-- SPDX-License-Identifier: MIT
+-- Runs the specs by busted under weft: weft --clock=virtual run.lua [--pattern P] [files...]
+
+-- Each `it` runs as a task of its own; when it ends, no task that it created may be left, and no
+-- task may have panicked, unless it said so (support/util.lua). --pattern P runs the tests whose
+-- file and full name match P, a Lua pattern or plain text. Last line: "N passed, N failed".
+
+local here = arg[0]:match('^(.*)/[^/]*$') or '.'
+local spec_dir = here .. '/..'
+package.path = spec_dir .. '/?.lua;' .. package.path
+
+local weft = require 'weft'
+local time = require 'weft.time'
+local context = require 'weft.context'
+require 'weft.sync'
+
+-- An `it` that takes longer, in virtual seconds, waits for something that never comes.
+local LIMIT = 1e6
+
+local function fail_usage(message)
+  io.stderr:write('run.lua: ', message, '\n')
+  os.exit(1, false)
+end
+
+local function parse(args)
+  local pattern, files, i = nil, {}, 1
+  while args[i] do
+    if args[i] == '--pattern' then
+      pattern = args[i + 1] or fail_usage '--pattern needs a value'
+      i = i + 2
+    elseif args[i]:sub(1, 1) == '-' then
+      fail_usage('unknown option ' .. args[i])
+    else
+      files[#files + 1] = args[i]
+      i = i + 1
+    end
+  end
+  return pattern, files
+end
+
+local function all_specs()
+  local files = {}
+  local p = assert(io.popen("ls '" .. spec_dir .. "'/*_spec.lua"))
+  for line in p:lines() do files[#files + 1] = line:gsub('/support/%.%./', '/') end
+  p:close()
+  return files
+end
+
+local function need_virtual_clock()
+  local t, real = time.monotonic(), os.time()
+  weft.sleep(0.01)
+  if math.abs(time.monotonic() - t - 0.01) < 1e-9 then
+    t = time.monotonic()
+    weft.sleep(1000)
+    if math.abs(time.monotonic() - t - 1000) < 1e-6 and os.time() - real < 30 then return end
+  end
+  fail_usage 'the specs need the virtual clock: weft --clock=virtual spec/support/run.lua'
+end
+
+local function matches(name, pattern)
+  if not pattern or name:find(pattern, 1, true) then return true end
+  local ok, found = pcall(string.find, name, pattern)
+  return ok and found ~= nil
+end
+
+-- The running binary, for the specs that start it again.
+local function binary()
+  local lowest = 0
+  while arg[lowest - 1] do lowest = lowest - 1 end
+  return os.getenv 'WEFT_BIN' or (lowest < 0 and arg[lowest]) or 'weft'
+end
+
+local proc = require 'support.proc'
+local util = require 'support.util'
+
+-- Turns what busted would call into a task that busted waits for.
+local function as_task(body)
+  return function()
+    local before = weft.ntasks()
+    util.take_panics()
+    util.leftovers_declared = nil
+    local ctx, cancel = context.with_timeout(context.background(), LIMIT)
+    local future = weft.async(body)
+    local ok, err = future:try(ctx)
+    cancel()
+    if ok == nil then
+      error('hangs: ' .. tostring(err) .. '\n' .. weft.stacks(), 0)
+    elseif not ok then
+      if type(err) == 'string' then err = err .. '\n' .. tostring(future:traceback()) end
+      error(err, 0)
+    end
+    for _ = 1, 1000 do
+      if weft.ntasks() <= before then break end
+      weft.yield()
+    end
+    local p = util.take_panics()[1]
+    if p then
+      error('a task panicked: ' .. tostring(p.err) .. '\n' .. tostring(p.traceback), 0)
+    end
+    if weft.ntasks() ~= before and not util.leftovers_declared then
+      error(('%d task(s) left over\n%s'):format(weft.ntasks() - before, weft.stacks()), 0)
+    end
+  end
+end
+
+local count = { success = 0, failure = 0, error = 0, pending = 0 }
+
+local function full_name(busted, element)
+  local names, at = { element.name }, busted.context.parent(element)
+  while at and at.name do
+    table.insert(names, 1, at.descriptor == 'file' and at.name:match('[^/]*$') or at.name)
+    at = busted.context.parent(at)
+  end
+  return table.concat(names, ' ')
+end
+
+local function report(kind, name, message, trace)
+  local lines = { ('%s: %s'):format(kind, name) }
+  if type(message) ~= 'string' then message = tostring(message) end
+  for line in (message .. '\n'):gmatch('(.-)\n') do lines[#lines + 1] = '    ' .. line end
+  if kind == 'ERROR' and type(trace) == 'table' and trace.traceback then
+    for line in trace.traceback:gmatch('[^\n]+') do lines[#lines + 1] = '    ' .. line end
+  end
+  print(table.concat(lines, '\n'))
+end
+
+local function subscribe(busted, pattern)
+  local verbose = os.getenv 'WEFT_VERBOSE'
+  local on = busted.subscribe
+  on({ 'register', 'it' }, function(name)
+    local group = busted.context.get()
+    local full = full_name(busted, { name = name })
+    if group.name then
+      local prefix = full_name(busted, group)
+      full = prefix .. ' ' .. full
+    end
+    return nil, matches(full, pattern)
+  end, { priority = 1 })
+  on({ 'test', 'start' }, function(element)
+    element.run = as_task(element.run)
+    if verbose then io.stderr:write(full_name(busted, element), '\n') end
+    return nil, true
+  end)
+  on({ 'test', 'end' }, function(element, _, status)
+    if status == 'pending' then
+      print('PENDING: ' .. full_name(busted, element))
+    end
+    count[status] = (count[status] or 0) + 1
+    return nil, true
+  end)
+  local function failed(kind)
+    return function(element, _, message, trace)
+      report(kind, full_name(busted, element), message, trace)
+      if element.descriptor ~= 'it' then count.error = count.error + 1 end
+      return nil, true
+    end
+  end
+  on({ 'failure' }, failed 'FAILED')
+  on({ 'error' }, failed 'ERROR')
+end
+
+local function load_file(busted, name)
+  local chunk, err = loadfile(name)
+  if not chunk then
+    count.error = count.error + 1
+    return print('ERROR: ' .. tostring(err))
+  end
+  local function trace(_, info) return info end
+  local file = setmetatable({ getTrace = trace }, { __call = chunk })
+  busted.executors.file(name, file)
+end
+
+local function main()
+  local pattern, files = parse(arg)
+  need_virtual_clock()
+  proc.bin = binary()
+  weft.on_panic(util.on_panic)
+  local busted = require 'busted.core'()
+  require 'busted'(busted)
+  require 'busted.luajit'()
+  subscribe(busted, pattern)
+  if #files == 0 then files = all_specs() end
+  for _, name in ipairs(files) do load_file(busted, name) end
+  require 'busted.execute'(busted)(1, {})
+end
+
+local ok, err = xpcall(main, debug.traceback)
+if not ok then
+  count.error = count.error + 1
+  print('ERROR: ' .. tostring(err))
+end
+local failed = count.failure + count.error
+if count.pending > 0 then print(count.pending .. ' pending') end
+if ok and count.success + failed == 0 then print('no test matches') end
+print(('%d passed, %d failed'):format(count.success, failed))
+io.stdout:flush()
+os.exit((failed > 0 or count.success == 0) and 1 or 0, false)

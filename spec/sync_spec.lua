@@ -1,0 +1,367 @@
+-- SPDX-License-Identifier: MIT
+-- weft.sync: waitgroup and mutex.
+
+local weft = require 'weft'
+local util = require 'support.util'
+local context, sync = weft.context, weft.sync
+local settle, start, raises, has, near = util.settle, util.start, util.raises, util.has, util.near
+
+describe('waitgroup', function()
+  it('wait blocks until the counter is zero', function()
+    local wg = sync.waitgroup()
+    wg:add(2)
+    local r = start(wg.wait, wg)
+    assert.is_false(r.done)
+    wg:done()
+    settle()
+    assert.is_false(r.done)
+    wg:done()
+    settle()
+    assert.same({ true, 1, true }, { r.ok, r.n, r[1] })
+  end)
+
+  it('wait returns at once when it is zero', function()
+    local wg = sync.waitgroup()
+    local dt, v = util.elapsed(wg.wait, wg)
+    assert.equals(0, dt)
+    assert.is_true(v)
+  end)
+
+  it('wakes everybody who waits', function()
+    local wg, rs = sync.waitgroup(), {}
+    wg:add(1)
+    for i = 1, 5 do rs[i] = start(wg.wait, wg) end
+    wg:done()
+    settle()
+    for i = 1, 5 do assert.is_true(rs[i][1]) end
+  end)
+
+  it('add takes negative numbers and zero', function()
+    local wg = sync.waitgroup()
+    wg:add(3)
+    wg:add(0)
+    local r = start(wg.wait, wg)
+    wg:add(-2)
+    settle()
+    assert.is_false(r.done)
+    wg:add(-1)
+    settle()
+    assert.is_true(r.done)
+  end)
+
+  it('can be used again', function()
+    local wg, n = sync.waitgroup(), 0
+    for round = 1, 3 do
+      for _ = 1, 10 do
+        wg:go(function()
+          weft.sleep(1)
+          n = n + 1
+        end)
+      end
+      near(1, (util.elapsed(wg.wait, wg)))
+      assert.equals(round * 10, n)
+    end
+  end)
+
+  it('go runs the function as a task with its arguments, counted', function()
+    local wg, got = sync.waitgroup(), nil
+    wg:go(function(...)
+      weft.sleep(2)
+      got = util.pack(...)
+    end, 1, nil, 3, nil)
+    near(2, (util.elapsed(wg.wait, wg)))
+    assert.same({ n = 4, 1, nil, 3, nil }, got)
+  end)
+
+  it('go counts at once, before the task starts', function()
+    local wg, ran = sync.waitgroup(), false
+    wg:go(function() ran = true end)
+    assert.is_false(ran)
+    wg:wait()
+    assert.is_true(ran)
+  end)
+
+  it('go counts down also when the task fails', function()
+    local wg = sync.waitgroup()
+    wg:go(function() error 'on purpose' end)
+    wg:go(function()
+      weft.sleep(1)
+      error 'on purpose'
+    end)
+    near(1, (util.elapsed(wg.wait, wg)))
+    settle()
+    assert.equals(2, #util.take_panics())
+  end)
+
+  it('raises on a negative counter, at the caller\'s line, and is as before', function()
+    local wg = sync.waitgroup()
+    raises(function() wg:done() end, 'done', 'negative')
+    raises(function() wg:add(-1) end, 'add', 'negative')
+    assert.is_true(wg:wait())
+    wg:add(2)
+    raises(function() wg:add(-3) end, 'add', 'negative')
+    wg:done()
+    local r = start(wg.wait, wg)
+    assert.is_false(r.done)
+    wg:done()
+    settle()
+    assert.is_true(r.done)
+  end)
+
+  it('wait stops for its context, and the others go on waiting', function()
+    local wg = sync.waitgroup()
+    wg:add(1)
+    local ctx = context.with_timeout(context.background(), 3)
+    local other = start(wg.wait, wg)
+    local dt, v, err = util.elapsed(wg.wait, wg, ctx)
+    near(3, dt)
+    assert.same({ nil, 'context deadline exceeded' }, { v, err })
+    assert.is_false(other.done)
+    wg:done()
+    settle()
+    assert.is_true(other[1])
+    assert.same({ nil, 'context deadline exceeded' }, { wg:wait(ctx) })
+  end)
+
+  it('may be waited for and added to by its own tasks\' tasks', function()
+    local wg, n = sync.waitgroup(), 0
+    local function tree(depth)
+      n = n + 1
+      if depth == 0 then return end
+      for _ = 1, 2 do wg:go(tree, depth - 1) end
+    end
+    wg:go(tree, 8)
+    wg:wait()
+    assert.equals(2 ^ 9 - 1, n)
+  end)
+end)
+
+describe('mutex', function()
+  it('is held by one at a time', function()
+    local m, inside, broken, wg = sync.mutex(), 0, 0, sync.waitgroup()
+    for _ = 1, 10 do
+      wg:go(function()
+        for _ = 1, 20 do
+          m:lock()
+          inside = inside + 1
+          if inside ~= 1 then broken = broken + 1 end
+          weft.yield()
+          inside = inside - 1
+          m:unlock()
+        end
+      end)
+    end
+    wg:wait()
+    assert.equals(0, broken)
+  end)
+
+  it('lock gives true, try_lock true or false', function()
+    local m = sync.mutex()
+    assert.is_true(m:lock())
+    assert.is_false(m:try_lock())
+    m:unlock()
+    assert.is_true(m:try_lock())
+    assert.is_false(m:try_lock())
+    m:unlock()
+  end)
+
+  it('lock waits for unlock', function()
+    local m = sync.mutex()
+    m:lock()
+    weft.go(function()
+      weft.sleep(2)
+      m:unlock()
+    end)
+    local dt, v = util.elapsed(m.lock, m)
+    near(2, dt)
+    assert.is_true(v)
+    m:unlock()
+  end)
+
+  it('unlock raises when it is not locked, and nothing changes', function()
+    local m = sync.mutex()
+    raises(function() m:unlock() end, 'unlock')
+    m:lock()
+    m:unlock()
+    raises(function() m:unlock() end, 'unlock')
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('may be unlocked by another task', function()
+    local m = sync.mutex()
+    m:lock()
+    start(m.unlock, m)
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('is served first in, first out', function()
+    local m, log = sync.mutex(), {}
+    m:lock()
+    for i = 1, 5 do
+      start(function()
+        m:lock()
+        log[#log + 1] = i
+        weft.sleep(1)
+        m:unlock()
+      end)
+    end
+    m:unlock()
+    weft.sleep(10)
+    assert.same({ 1, 2, 3, 4, 5 }, log)
+  end)
+
+  it('nobody overtakes a waiter, try_lock included', function()
+    local m, log = sync.mutex(), {}
+    m:lock()
+    local r = start(function()
+      m:lock()
+      log[#log + 1] = 'waiter'
+      weft.sleep(1)
+      m:unlock()
+    end)
+    m:unlock()
+    assert.is_false(m:try_lock())
+    m:lock()
+    log[#log + 1] = 'late comer'
+    m:unlock()
+    assert.same({ 'waiter', 'late comer' }, log)
+    settle()
+    assert.is_true(r.done)
+  end)
+
+  it('lock stops for its context, and has no effect', function()
+    local m = sync.mutex()
+    m:lock()
+    local ctx = context.with_timeout(context.background(), 2)
+    local dt, v, err = util.elapsed(m.lock, m, ctx)
+    near(2, dt)
+    assert.same({ nil, 'context deadline exceeded' }, { v, err })
+    m:unlock()
+    assert.same({ nil, 'context deadline exceeded' }, { m:lock(ctx) })
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('one that gives up lets those behind it go on', function()
+    local m = sync.mutex()
+    m:lock()
+    local ctx, cancel = context.with_cancel(context.background())
+    local first, second = start(m.lock, m, ctx), start(m.lock, m)
+    cancel()
+    settle()
+    assert.same({ true, nil, 'context canceled' }, { first.done, first[1], first[2] })
+    assert.is_false(second.done)
+    m:unlock()
+    settle()
+    assert.is_true(second[1])
+    m:unlock()
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('a lock that was handed over before the cancel is held', function()
+    local m = sync.mutex()
+    m:lock()
+    local ctx, cancel = context.with_cancel(context.background())
+    local r = start(m.lock, m, ctx)
+    m:unlock()
+    cancel()
+    settle()
+    assert.is_true(r[1])
+    assert.is_false(m:try_lock())
+    m:unlock()
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+end)
+
+describe('mutex:with', function()
+  it('runs the function while it holds the lock, and gives its results', function()
+    local m = sync.mutex()
+    local held
+    local got = util.pack(m:with(function(...)
+      held = not m:try_lock()
+      return select('#', ...), nil, ...
+    end, 'a', nil))
+    assert.is_true(held)
+    assert.same({ n = 4, 2, nil, 'a', nil }, got)
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('unlocks on an error, and raises what was raised', function()
+    local m, why = sync.mutex(), {}
+    local ok, err = pcall(m.with, m, function() error(why) end)
+    assert.is_false(ok)
+    assert.is_true(rawequal(why, err))
+    ok, err = pcall(function() m:with(function() error 'on purpose' end) end)
+    assert.is_false(ok)
+    has(err, 'sync_spec.lua:', 'on purpose')
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('waits for the lock, and the function may block', function()
+    local m, log, wg = sync.mutex(), {}, sync.waitgroup()
+    for i = 1, 3 do
+      wg:go(function()
+        m:with(function()
+          log[#log + 1] = i
+          weft.sleep(1)
+          log[#log + 1] = i
+        end)
+      end)
+    end
+    near(3, (util.elapsed(wg.wait, wg)))
+    assert.equals(6, #log)
+    for i = 1, 6, 2 do assert.equals(log[i], log[i + 1]) end
+  end)
+
+  it('unlocks also when the function blocked and then failed', function()
+    local m = sync.mutex()
+    local r = start(function()
+      m:with(function()
+        weft.sleep(1)
+        error 'on purpose'
+      end)
+    end)
+    assert.is_false(m:try_lock())
+    weft.sleep(2)
+    assert.is_false(r.ok)
+    has(r.err, 'on purpose')
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('lets a coroutine inside yield out of it and come back', function()
+    local m = sync.mutex()
+    local gen = coroutine.wrap(function()
+      m:with(function()
+        coroutine.yield 'inside'
+        weft.sleep(1)
+        coroutine.yield 'still'
+      end)
+      return 'outside'
+    end)
+    assert.equals('inside', gen())
+    assert.is_false(m:try_lock())
+    assert.equals('still', gen())
+    assert.equals('outside', gen())
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+end)
+
+describe('sync objects', function()
+  it('are all different', function()
+    assert.are_not.equal(sync.mutex(), sync.mutex())
+    assert.are_not.equal(sync.waitgroup(), sync.waitgroup())
+  end)
+
+  it('have labels', function()
+    local m = sync.mutex()
+    assert.equals(m, weft.name(m, 'label'))
+  end)
+end)
