@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The weft command: a client of weft.h and nothing else.
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <weft.h>
 
 #include "options.h"
@@ -49,7 +51,18 @@ static int run(const options *o, int argc, char **argv) {
   return code;
 }
 
+// A descriptor that is closed at the start would be taken by the event loop, and what is printed
+// would go there.
+static void open_standard_descriptors(void) {
+  int fd;
+  do {
+    fd = open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) (void)close(fd);
+}
+
 int main(int argc, char **argv) {
+  open_standard_descriptors();
   options o;
   switch (options_read(&o, argc, argv)) {
     case OPTIONS_EXIT: return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_WORKERS = 256, OPT_VERSION, OPT_HELP, OPT_CLOCK, OPT_SEED };
+enum { OPT_WORKERS = 256, OPT_VERSION, OPT_HELP, OPT_CLOCK, OPT_SEED, OPT_WARN_PENDING };
 
 static const char help[] =
     "Usage: weft [options] script.lua [args…]\n"
@@ -22,6 +22,7 @@ static const char help[] =
     "  --workers N       use N workers (1 to 1024)\n"
     "  --clock=virtual   time jumps to the next timer when every task waits\n"
     "  --seed N          make the choices of select repeatable\n"
+    "  --warn-pending    list the tasks that the end of main cuts off\n"
     "  --version         print the version\n"
     "  --help            print this\n"
     "\n"
@@ -72,6 +73,7 @@ static options_action read_option(options *o, int c, char **argv) {
         return error("--clock takes real or virtual, not '%s'", optarg);
       }
       return OPTIONS_RUN;
+    case OPT_WARN_PENDING: o->config.warn_pending = 1; return OPTIONS_RUN;
     case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
     case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
     case ':': return error("%s needs an argument", argv[optind - 1]);
@@ -83,6 +85,7 @@ options_action options_read(options *o, int argc, char **argv) {
   static const struct option longs[] = {{"workers", required_argument, NULL, OPT_WORKERS},
                                         {"clock", required_argument, NULL, OPT_CLOCK},
                                         {"seed", required_argument, NULL, OPT_SEED},
+                                        {"warn-pending", no_argument, NULL, OPT_WARN_PENDING},
                                         {"version", no_argument, NULL, OPT_VERSION},
                                         {"help", no_argument, NULL, OPT_HELP},
                                         {NULL, 0, NULL, 0}};

@@ -65,6 +65,7 @@ weft *wf_api_new(const weft_config *config) {
   rt->hooks = &hooks;
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
   rt->workers = config->workers;
+  rt->warn_pending = config->warn_pending != 0;
   rt->log = config->on_log != NULL ? config->on_log : to_stderr;
   rt->log_ud = config->ud;
   rt->worker.rt = rt;
@@ -114,13 +115,24 @@ void wf_api_free(weft *w) {
   wf_mem_free(&mem, w, sizeof *w);
 }
 
+enum { STATE_BYTES = 65536 };
+
+// LuaJIT crashes when memory runs out in the middle of lua_newstate, so what it needs is asked for
+// in one piece beforehand.
+static lua_State *new_state(weft *w) {
+  void *probe = wf_mem_new(&w->rt.mem, STATE_BYTES);
+  if (probe == NULL) return NULL;
+  wf_mem_free(&w->rt.mem, probe, STATE_BYTES);
+  if (w->config.alloc == NULL) return luaL_newstate();
+  return lua_newstate(w->config.alloc, w->config.alloc_ud);
+}
+
 weft_status weft_open(const weft_config *config, weft **out) {
   static const weft_config defaults;
   *out = NULL;
   weft *w = wf_api_new(config != NULL ? config : &defaults);
   if (w == NULL) return WEFT_ERR_MEMORY;
-  lua_State *L = w->config.alloc != NULL ? lua_newstate(w->config.alloc, w->config.alloc_ud)
-                                         : luaL_newstate();
+  lua_State *L = new_state(w);
   weft_status status = L != NULL ? wf_api_attach(w, L) : WEFT_ERR_MEMORY;
   if (status != WEFT_OK) {
     w->rt.vm.owns_state = true;
@@ -288,6 +300,11 @@ static weft_status conclude(weft *w, wf_end end) {
   lua_State *L = w->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->rt.panic_ref);
   const char *report = lua_tostring(L, -1);
+  if (end == WF_END_LOAD) {
+    weft_status status = fail(w, WEFT_ERR_LOAD, report);
+    lua_pop(L, 1);
+    return status;
+  }
   (void)fflush(stdout);
   w->config.on_panic(w->config.ud, report);
   weft_status status = end == WF_END_DEADLOCK ? WEFT_ERR_DEADLOCK : WEFT_ERR_PANIC;

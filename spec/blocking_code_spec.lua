@@ -271,6 +271,28 @@ describe('code that blocks while it loads', function()
     assert.equals('mended', (require 'wf_fails'))
   end)
 
+  it('require passes on any error value', function()
+    for code, expected in pairs { ['error(nil)'] = 'nil', ['error(false)'] = 'false',
+      ['error(5, 0)'] = '5', ['error {}'] = 'table', ['error()'] = 'nil' } do
+      package.loaded.wf_odd = nil
+      write('wf_odd', code)
+      local ok, err = pcall(require, 'wf_odd')
+      assert.is_false(ok)
+      assert.equals(expected, type(err) == 'table' and next(err) == nil and 'table'
+        or tostring(err), code)
+    end
+  end)
+
+  it('require by two tasks at once loads a module once, and both get it', function()
+    write('wf_once', "wf_loads = (wf_loads or 0) + 1 require 'weft'.sleep(1) return {}")
+    local a, b = weft.async(require, 'wf_once'), weft.async(require, 'wf_once')
+    local m = takes(1, function() return (a:await()) end)
+    assert.is_table(m)
+    assert.is_true(rawequal(m, (b:await())))
+    assert.equals(1, rawget(_G, 'wf_loads'))
+    rawset(_G, 'wf_loads', nil)
+  end)
+
   it('require of what is not there, or does not compile, says so', function()
     local ok, err = pcall(require, 'wf_none')
     assert.is_false(ok)

@@ -99,7 +99,7 @@ describe('with_cancel', function()
   end)
 
   it('takes any value as the cause', function()
-    for _, cause in ipairs { {}, 'text', 42, true, print } do
+    for _, cause in ipairs { {}, 'text', 42, true, false, print } do
       local ctx, cancel = open()
       cancel(cause)
       assert.is_true(rawequal(cause, (ctx:cause())))

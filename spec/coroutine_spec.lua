@@ -52,7 +52,7 @@ describe('coroutines that do not block', function()
     co = coroutine.create(function() return coroutine.resume(co) end)
     local ok, inner, err = coroutine.resume(co)
     assert.same({ true, false }, { ok, inner })
-    has(err, 'cannot resume non-suspended coroutine')
+    has(err, 'cannot resume')
   end)
 
   it('give their errors to who resumes them', function()

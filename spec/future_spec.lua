@@ -85,10 +85,10 @@ describe('await', function()
 
   it('raises any other value as it is', function()
     for _, why in ipairs { {}, 42, true, print, newproxy(true) } do
-      local f = weft.async(function() error(why) end)
+      local f = weft.async(function() error(why, 0) end)
       local ok, err = pcall(f.await, f)
       assert.is_false(ok)
-      assert.is_true(rawequal(why, err))
+      assert.is_true(rawequal(why, err), type(why))
     end
     local f = weft.async(function() error(nil) end)
     assert.same({ n = 2, false, nil }, util.pack(pcall(f.await, f)))
@@ -171,6 +171,26 @@ describe('try', function()
     dt, ok, err = util.elapsed(f.try, f)
     util.near(1, dt)
     assert.same({ false, 'late' }, { ok, err })
+  end)
+end)
+
+describe('errors that others see first', function()
+  it('are the very errors', function()
+    local why = {}
+    local function lose(err)
+      getmetatable(newproxy(true)).__gc = function() error(err, 0) end
+    end
+    local f = weft.async(function()
+      lose(why)
+      collectgarbage()
+      collectgarbage()
+    end)
+    local _, err = f:try()
+    assert.is_true(err == nil or rawequal(err, why), tostring(err))
+    f = weft.async(function()
+      return load(function() error('of the reader', 0) end)
+    end)
+    assert.same({ true, nil, 'of the reader' }, { f:try() })
   end)
 end)
 

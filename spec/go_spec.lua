@@ -330,7 +330,7 @@ describe('on_panic', function()
   end)
 
   it('is called each time', function()
-    for i = 1, 10 do weft.go(function() error(i) end) end
+    for i = 1, 10 do weft.go(function() error(i, 0) end) end
     settle()
     local sum = 0
     for _, p in ipairs(util.take_panics()) do sum = sum + p.err end
@@ -419,7 +419,7 @@ describe('a panic', function()
       weft.time.after_func(0.001, function() error 'timed' end)
       weft.sleep(1)
     ]], 'timed')
-    has(r.err, 'panic: ' .. r.where(2) .. ': timed')
+    has(r.err, 'panic: ' .. r.where(2) .. ': timed', 'created by task 1 at ' .. r.where(2))
   end)
 
   it('ends the program at once, whatever other tasks do', function()

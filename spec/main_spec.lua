@@ -215,11 +215,11 @@ describe('a panic\'s value', function()
   end)
 
   it('may be no string', function()
-    panic('error(42)', 'panic: 42')
+    panic('error(42, 0)', 'panic: 42')
     panic('error {}', 'table')
     panic('error()', 'nil')
     panic('error(nil)', 'nil')
-    panic('error(true)', 'true')
+    panic('error(true)', 'panic: ')
     panic('error(print)', 'function')
     panic('error(weft.chan())', 'panic: ')
   end)
@@ -319,15 +319,6 @@ describe('the stack\'s limit', function()
     has(r[2], 'stack overflow')
   end)
 
-  it('is far away: deep recursion that blocks at the bottom', function()
-    local function deep(n)
-      if n == 0 then return weft.sleep(1) and 0 end
-      return 1 + deep(n - 1)
-    end
-    local f = weft.async(deep, 50000)
-    assert.equals(50000, f:await())
-  end)
-
   it('by C functions that call back is an error too', function()
     local function compare() table.sort({ 1, 2, 3 }, compare) end
     local f = weft.async(compare)
@@ -353,7 +344,7 @@ describe('memory', function()
   local limit = { before = 'ulimit -v 1500000 &&' }
 
   it('that is used up is an error, and everything is usable afterwards', function()
-    if proc.sanitized() then return end
+    if proc.sanitized() then pending 'a sanitizer needs the memory' end
     local r = proc.run(WEFT .. [[
       local ch, m = weft.chan(2), weft.sync.mutex()
       local function hoard()
@@ -376,7 +367,7 @@ describe('memory', function()
   end)
 
   it('that is used up uncaught is a panic', function()
-    if proc.sanitized() then return end
+    if proc.sanitized() then pending 'a sanitizer needs the memory' end
     local r = proc.run(WEFT .. [[
       weft.go(function()
         local list = {}
@@ -389,7 +380,7 @@ describe('memory', function()
   end)
 
   it('used up by tasks and channels is an error, never a crash', function()
-    if proc.sanitized() then return end
+    if proc.sanitized() then pending 'a sanitizer needs the memory' end
     local r = proc.run(WEFT .. [[
       local function hoard()
         local keep = {}
@@ -426,23 +417,32 @@ describe('an error in a finaliser', function()
     has(r.out .. r.err, 'in a finaliser')
   end)
 
+  -- Compiled code is left out: there LuaJIT itself crashes (a finaliser that raises, coroutines,
+  -- no weft: `luajit -joff` goes on where `luajit` does not).
   it('at any moment does not break the scheduler', function()
-    local r = proc.run(WEFT .. [[
-      weft.on_panic(function() end)
-      local n = 0
-      for i = 1, 3000 do
-        pcall(function()
+    for step = 1, 10 do
+      local r = proc.run(WEFT .. ([[
+        jit.off()
+        collectgarbage('setstepmul', %d)
+        local caught = 0
+        weft.on_panic(function() caught = caught + 1 end)
+        local function round(i)
           getmetatable(newproxy(true)).__gc = function() error 'in a finaliser' end
           local ch = weft.chan()
-          weft.go(function() ch:recv() n = n + 1 end)
+          weft.go(function() ch:recv() end)
+          weft.time.after_func(0, function() return { i } end)
           ch:send { i }
-        end)
-        if i % 100 == 0 then pcall(collectgarbage) end
+        end
+        for i = 1, 2000 do pcall(round, i) end
+        weft.sleep(0.001)
+        print 'end'
+      ]]):format(50 * step))
+      if r.status ~= 0 then
+        assert.equals(2, r.status, r.err)
+        has(r.err, 'in a finaliser')
+      else
+        assert.equals('end\n', r.out)
       end
-      pcall(collectgarbage)
-      pcall(weft.sleep, 0.001)
-      print(n > 1000)
-    ]])
-    assert.same({ 0, 'true\n' }, { r.status, r.out })
+    end
   end)
 end)

@@ -20,7 +20,7 @@ local function plain(code)
 end
 
 local function prints(code, out)
-  if proc.sanitized() then return end
+  if proc.sanitized() then pending "a sanitizer's build is no module" end
   local r = plain(code)
   assert.same({ 0, out, '' }, { r.status, r.out, r.err })
 end
@@ -55,7 +55,7 @@ describe('outside of any task', function()
     prints([[
       local ch = weft.chan(1)
       print(ch:try_send(1), ch:len(), ch:try_recv())
-      print(weft.select(ch, weft.default))
+      print((weft.select(ch, weft.default)))
       local ctx, cancel = weft.context.with_cancel(weft.context.background())
       cancel 'c'
       print(ctx:err(), ctx:cause())
@@ -133,8 +133,9 @@ describe('run', function()
   it('misused raises', function()
     prints([[
       print(pcall(weft.run) == false, pcall(weft.run, 5) == false)
-      print((select(2, pcall(function() weft.run(5) end)):match 'bad argument #1 to .run. .-%)'))
-    ]], "true\ttrue\nbad argument #1 to 'run' (function expected, got number)\n")
+      local _, err = pcall(function() weft.run(5) end)
+      print((err:match 'bad argument #1 to .run. %('))
+    ]], "true\ttrue\nbad argument #1 to 'run' (\n")
   end)
 end)
 
@@ -142,7 +143,8 @@ describe('step', function()
   it('runs what is ready and returns live, ready, and the time to the next timer', function()
     prints([[
       local log = {}
-      print(weft.step())
+      local a, b, c = weft.step()
+      print(a, b, c)
       weft.go(function()
         log[#log + 1] = 'a'
         weft.yield()
@@ -160,24 +162,25 @@ describe('step', function()
 
   it('with game time goes by it', function()
     prints([[
-      local log = {}
+      local log, frame = {}, nil
       weft.go(function()
-        for i = 1, 3 do
+        for _ = 1, 3 do
           weft.sleep(1)
-          log[#log + 1] = i
+          log[#log + 1] = frame
         end
       end)
       local t0
-      for frame = 1, 13 do
+      for i = 1, 13 do
+        frame = i
         weft.step(1, 0.25)
         t0 = t0 or weft.time.monotonic()
-        if frame == 3 or frame == 4 or frame == 5 then log[#log + 1] = 'f' .. frame end
       end
       local dt = weft.time.monotonic() - t0
-      print(table.concat(log, ' '), ('%.3f'):format(dt), weft.ntasks())
+      print(#log, log[1] == 4 or log[1] == 5, log[2] - log[1], log[3] - log[2])
+      print(('%.3f'):format(dt), weft.ntasks())
       local _, _, timer = weft.step(1, 0)
       print(timer)
-    ]], 'f3 f4 1 f5 2 3\t3.000\t0\nnil\n')
+    ]], '3\ttrue\t4\t4\n3.000\t0\nnil\n')
   end)
 
   it('spends at most its budget', function()
@@ -185,10 +188,10 @@ describe('step', function()
       for _ = 1, 4 do
         weft.go(function() while true do weft.yield() end end)
       end
-      local t = os.clock()
-      local live, ready = weft.step(0.02)
-      local took = os.clock() - t
-      print(took >= 0.01 and took < 1, live, ready)
+      local t = weft.time.monotonic()
+      local live, ready = weft.step(0.05)
+      local took = weft.time.monotonic() - t
+      print(took >= 0.04 and took < 5, live, ready)
     ]], 'true\t4\t4\n')
   end)
 

@@ -109,11 +109,11 @@ describe('a poll', function()
   end)
 
   it('that finds nothing lets nobody run before 10 ms', function()
-    if proc.build():find('torture', 1, true) then return end
+    if proc.build():find('torture', 1, true) then pending 'there it does' end
     local kept = 0
     for _ = 1, 20 do
-      local ran = false
       for _, poll in pairs(polls()) do
+        local ran = false
         settle()
         weft.go(function() ran = true end)
         local start = os.clock()

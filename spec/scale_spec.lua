@@ -20,7 +20,8 @@ describe('scale', function()
     local ch, sum, n = weft.chan(), 0, 0
     for _ = 1, MILLION do
       weft.go(function()
-        sum, n = sum + ch:recv(), n + 1
+        local v = ch:recv()
+        sum, n = sum + v, n + 1
       end)
     end
     util.settle()

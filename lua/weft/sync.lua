@@ -5,7 +5,7 @@
 local _, raw = ...
 
 local type, setmetatable, getmetatable, floor = type, setmetatable, getmetatable, math.floor
-local pcall, error = pcall, error
+local error, protect = error, raw.import("task").protect
 local raise, bad_self, queue_wait, queue_wake = raw.raise, raw.bad_self, raw.queue_wait, raw.queue_wake
 local WAIT_LOCK, WAIT_GROUP = 1, 2  -- runtime/lib/queue.c: wait_kinds
 
@@ -79,7 +79,7 @@ function Mutex:with(fn, ...)
   if getmetatable(self) ~= MUTEX then bad_self(self, "with", "mutex", "m") end
   if type(fn) ~= "function" then raw.bad_arg(1, "with", "function", fn) end
   self:lock()
-  return after_with(self, pcall(fn, ...))
+  return after_with(self, protect(fn, ...))
 end
 
 ---@class weft.WaitGroup
@@ -90,9 +90,9 @@ local WAITGROUP = WaitGroup.__metatable
 ---@return weft.WaitGroup
 function sync.waitgroup() return setmetatable({ [0] = raw.queue(), 0, false }, WaitGroup) end
 
-local function change(self, n)
+local function change(self, n, fname)
   local count = self[1] + n
-  if count < 0 then raise("negative waitgroup counter") end
+  if count < 0 then raise("'" .. fname .. "': negative waitgroup counter") end
   self[1] = count
   if count == 0 and self[2] then
     self[2] = false
@@ -105,13 +105,13 @@ end
 function WaitGroup:add(n)
   if getmetatable(self) ~= WAITGROUP then bad_self(self, "add", "waitgroup", "wg") end
   if type(n) ~= "number" or n ~= floor(n) then raw.bad_arg(1, "add", "integer", n) end
-  change(self, n)
+  change(self, n, "add")
 end
 
 -- Takes one off the counter.
 function WaitGroup:done()
   if getmetatable(self) ~= WAITGROUP then bad_self(self, "done", "waitgroup", "wg") end
-  change(self, -1)
+  change(self, -1, "done")
 end
 
 -- Waits until the counter is zero.

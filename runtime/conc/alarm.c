@@ -4,12 +4,15 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
+#include "task/site.h"
 #include "task/task.h"
 
 struct wf_alarm {
   wf_obj obj;
   wf_timer timer;  // counted as a reference while armed
   int fn;          // registry reference
+  uint64_t creator;  // the task that made it,
+  uint32_t site;     // and where
 };
 
 static void destroy(wf_obj *obj) {
@@ -22,7 +25,7 @@ static const char tag_alarm;
 
 static void fire(wf_timer *timer) {
   wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
-  wf_task_go_ref(alarm->obj.vm, alarm->fn);
+  wf_task_go_ref(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
   wf_obj_unref(&alarm->obj);
 }
 
@@ -30,6 +33,8 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
   wf_alarm *alarm = (wf_alarm *)wf_obj_new(vm, L, &kind, &tag_alarm);
   alarm->fn = LUA_NOREF;
   alarm->timer.fire = fire;
+  alarm->creator = vm->current != NULL ? vm->current->id : 0;
+  alarm->site = wf_site_here(vm, L);
   lua_insert(L, -2);
   alarm->fn = luaL_ref(L, LUA_REGISTRYINDEX);
   return alarm;

@@ -80,8 +80,7 @@ static void buffer_pop(lua_State *L, wf_chan *ch, int self, int count) {
   set_slot(L, self, WF_CHAN_COUNT, count - 1);
 }
 
-static void set_limits(lua_State *L, wf_chan *ch, int self) {
-  if (ch->capacity == 0) return;
+static void set_table_limits(lua_State *L, wf_chan *ch, int self) {
   bool slow_send = ch->closed || !wf_list_empty(&ch->recvq);
   bool slow_recv = !wf_list_empty(&ch->sendq);
   if (slow_send != ch->slow_send) {
@@ -92,6 +91,10 @@ static void set_limits(lua_State *L, wf_chan *ch, int self) {
     set_slot(L, self, WF_CHAN_RECV_LIMIT, slow_recv ? INT32_MAX : 0);
     ch->slow_recv = slow_recv;
   }
+}
+
+static inline void set_limits(lua_State *L, wf_chan *ch, int self) {
+  if (ch->capacity != 0) set_table_limits(L, ch, self);
 }
 
 // The waiter to serve when `waiter` is first in its queue: a select that stands there with several
@@ -136,11 +139,10 @@ static void take_from(lua_State *L, wf_waiter *waiter) {
   wf_ready(task, index != 0 ? 2 : 1);
 }
 
-wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self, int v) {
+wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
   if (WF_UNLIKELY(ch->closed)) return WF_CHAN_CLOSED;
   wf_waiter *receiver = first_waiter(&ch->recvq);
   if (receiver != NULL) {
-    lua_pushvalue(L, v);
     hand_to(L, receiver);
     set_limits(L, ch, self);
     return WF_CHAN_DONE;
@@ -148,7 +150,6 @@ wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self, int v) {
   if (ch->capacity == 0) return WF_CHAN_BLOCK;
   int count = (int)wf_chan_len(L, ch, self);
   if (count == (int)ch->capacity) return WF_CHAN_BLOCK;
-  lua_pushvalue(L, v);
   buffer_push(L, ch, self, count);
   set_limits(L, ch, self);
   return WF_CHAN_DONE;

@@ -57,8 +57,8 @@ wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity);
 wf_chan *wf_chan_at(lua_State *L, int idx);
 
 // `self` is the stack index of the channel's proxy. Neither call ever waits.
-// Gives the value at index `v` to a receiver or the buffer.
-wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self, int v);
+// Gives the value on top of the stack to a receiver or the buffer, and pops it if it could.
+wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self);
 // Takes a value and pushes it. Of a closed channel it pushes nothing.
 wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self);
 

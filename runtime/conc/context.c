@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
+#include "task/site.h"
 #include "task/task.h"
 
 // A function that waits for the end of a context. While it waits it holds the context and is held
@@ -14,6 +15,8 @@ typedef struct after {
   wf_link link;   // in ctx->afters while it waits
   wf_ctx *ctx;    // counted
   int fn;         // registry reference
+  uint64_t creator;  // the task that asked for it,
+  uint32_t site;     // and where
 } after;
 
 static void drop_done(wf_ctx *ctx) {
@@ -106,7 +109,7 @@ static void start_afters(wf_ctx *ctx) {
   wf_link *link;
   while ((link = wf_list_pop(&ctx->afters)) != NULL) {
     after *a = wf_container_of(link, after, link);
-    wf_task_go_ref(a->obj.vm, a->fn);
+    wf_task_go_ref(a->obj.vm, a->fn, a->creator, a->site);
     free_after(a);
   }
 }
@@ -169,6 +172,8 @@ void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
   lua_insert(L, -2);
   a->fn = luaL_ref(L, LUA_REGISTRYINDEX);
   a->ctx = ctx;
+  a->creator = a->obj.vm->current != NULL ? a->obj.vm->current->id : 0;
+  a->site = wf_site_here(a->obj.vm, L);
   wf_obj_ref(&ctx->obj);
   wf_obj_ref(&a->obj);
   wf_list_push(&ctx->afters, &a->link);

@@ -23,7 +23,7 @@ static const wf_case *draw(wf_vm *vm, lua_State *L, const wf_case *cases, int n)
 static int run_case(lua_State *L, const wf_case *c) {
   if (c->value != 0) {
     lua_rawgeti(L, c->value, 2);
-    wf_chan_result sent = wf_chan_try_send(L, c->ch, c->self, lua_gettop(L));
+    wf_chan_result sent = wf_chan_try_send(L, c->ch, c->self);
     if (sent == WF_CHAN_CLOSED) {
       lua_pushboolean(L, 0);
       return 1;

@@ -69,6 +69,8 @@ typedef struct weft_config {
   weft_clock clock;
   /* Seeds the choices of select. Default: a number that differs from run to run. */
   uint64_t seed;
+  /* Not zero: lists, through on_log, the tasks that are cut off when main returns. */
+  int warn_pending;
   /* Workers, for programs that use several cores. Default: what the machine allows. */
   uint32_t workers;
 } weft_config;
@@ -98,7 +100,8 @@ WEFT_API weft_status weft_load_file(weft *w, const char *path);
 WEFT_API weft_status weft_load_buffer(weft *w, const char *code, size_t size, const char *name);
 WEFT_API weft_status weft_load_string(weft *w, const char *code, const char *name);
 
-/* Has the next main task `require` a module before its own chunk. May be called again for more. */
+/* Has the next main task `require` a module before its own chunk. May be called again for more.
+ * A module that does not exist makes weft_run return WEFT_ERR_LOAD. */
 WEFT_API weft_status weft_require(weft *w, const char *module);
 
 /* Sets the global `arg`, argv[script] at index 0, and what the main chunk gets as `...`: what

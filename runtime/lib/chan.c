@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/check.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 
@@ -10,6 +11,10 @@ static wf_chan *self_chan(lua_State *L, const char *fname) {
   wf_chan *ch = wf_chan_at(L, 1);
   if (ch == NULL) wf_self_fail(L, fname, "channel", "ch");
   return ch;
+}
+
+static void refuse_send(lua_State *L, const char *fname) {
+  wf_raise(L, "'%s' on a channel that only weft sends on", fname);
 }
 
 // chan([capacity])
@@ -34,28 +39,37 @@ static int l_send(lua_State *L) {
   wf_chan *ch = self_chan(L, "send");
   wf_vm *vm = ch->obj.vm;
   if (lua_isnoneornil(L, 2)) wf_arg_fail(L, 1, "send", "a value other than nil", 2);
-  wf_ctx *ctx = wf_arg_context(L, 3, 2, "send");
-  if (wf_ctx_is_over(L, ctx)) return 2;
-  wf_chan_result result = wf_chan_try_send(L, ch, 1, 2);
+  if (ch->system) refuse_send(L, "send");
+  wf_ctx *ctx = NULL;
+  int top = lua_gettop(L);
+  if (WF_UNLIKELY(top > 2)) {
+    ctx = wf_arg_context(L, 3, 2, "send");
+    if (wf_ctx_is_over(L, ctx)) return 2;
+    lua_settop(L, top = 3);
+    lua_insert(L, 2);  // the value on top, where the receiver takes it
+  }
+  wf_chan_result result = wf_chan_try_send(L, ch, 1);
   if (result != WF_CHAN_BLOCK) {
     lua_pushboolean(L, result == WF_CHAN_DONE);
     return 1;
   }
   wf_check_can_park(vm, L, "send");
-  lua_settop(L, 3);
-  lua_insert(L, 2);  // the value on top, where the receiver takes it
   wf_waiter *waiter = wf_wait_on(vm, &ch->obj, WF_OP_SEND);
-  wf_wait_context(vm, L, ctx);
+  if (ctx != NULL) wf_wait_context(vm, L, ctx);
   wf_chan_queue(L, ch, 1, waiter);
-  return wf_park(vm, L, WF_WAIT_CHAN_SEND, 3);
+  return wf_park(vm, L, WF_WAIT_CHAN_SEND, top);
 }
 
 // recv(ch[, ctx]) -> v; nil, err
 static int l_recv(lua_State *L) {
   wf_chan *ch = self_chan(L, "recv");
   wf_vm *vm = ch->obj.vm;
-  wf_ctx *ctx = wf_arg_context(L, 2, 1, "recv");
-  if (wf_ctx_is_over(L, ctx)) return 2;
+  wf_ctx *ctx = NULL;
+  int top = lua_gettop(L);
+  if (WF_UNLIKELY(top > 1)) {
+    ctx = wf_arg_context(L, 2, 1, "recv");
+    if (wf_ctx_is_over(L, ctx)) return 2;
+  }
   switch (wf_chan_try_recv(L, ch, 1)) {
     case WF_CHAN_DONE: return 1;
     case WF_CHAN_CLOSED: lua_pushnil(L); wf_chan_push_error(L, ch, 1); return 2;
@@ -63,16 +77,18 @@ static int l_recv(lua_State *L) {
   }
   wf_check_can_park(vm, L, "recv");
   wf_waiter *waiter = wf_wait_on(vm, &ch->obj, WF_OP_RECV);
-  wf_wait_context(vm, L, ctx);
+  if (ctx != NULL) wf_wait_context(vm, L, ctx);
   wf_chan_queue(L, ch, 1, waiter);
-  return wf_park(vm, L, WF_WAIT_CHAN_RECV, lua_gettop(L));
+  return wf_park(vm, L, WF_WAIT_CHAN_RECV, top);
 }
 
 // try_send(ch, v) -> true; false, "full"; nil when closed (the caller in Lua raises)
 static int l_try_send(lua_State *L) {
   wf_chan *ch = self_chan(L, "try_send");
   if (lua_isnoneornil(L, 2)) wf_arg_fail(L, 1, "try_send", "a value other than nil", 2);
-  switch (wf_chan_try_send(L, ch, 1, 2)) {
+  if (ch->system) refuse_send(L, "try_send");
+  lua_settop(L, 2);
+  switch (wf_chan_try_send(L, ch, 1)) {
     case WF_CHAN_DONE: lua_pushboolean(L, 1); return 1;
     case WF_CHAN_CLOSED: lua_pushnil(L); return 1;
     case WF_CHAN_BLOCK: break;
@@ -158,6 +174,12 @@ static int l_chan_types(lua_State *L) {
   return 0;
 }
 
+// check_sendable(ch): raises for a channel that only weft sends on
+static int l_check_sendable(lua_State *L) {
+  if (self_chan(L, "sending")->system) refuse_send(L, "sending");
+  return 0;
+}
+
 // raise(msg): with the position of the script's innermost frame.
 static int l_raise(lua_State *L) {
   lua_settop(L, 1);
@@ -182,7 +204,7 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
       {"is_closed", l_is_closed}, {"closed_plainly", l_closed_plainly},
       {"is_chan", l_is_chan},     {"chan_types", l_chan_types},
       {"chan_system", l_chan_system}, {"close_system", l_close_system},
-      {"raise", l_raise},         {"bad_arg", l_bad_arg},
+      {"check_sendable", l_check_sendable}, {"raise", l_raise},         {"bad_arg", l_bad_arg},
       {"bad_self", l_bad_self},   {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -12,12 +12,22 @@
 #include "task/task.h"
 #include "task/trace.h"
 
+// Coroutines that resume coroutines take C stack, about 700 bytes a level.
+enum { MAX_DEPTH = 1000 };
+
 static bool has_parked(const wf_vm *vm) {
   return vm->current != NULL && vm->current->state != WF_RUN;
 }
 
 // Runs `co` with nargs values on its stack. Pushes what coroutine.resume returns, or PARKED.
 static int resume_into(wf_vm *vm, lua_State *L, lua_State *co, int nargs) {
+  if (vm->depth >= MAX_DEPTH) {
+    lua_settop(co, lua_gettop(co) - nargs);
+    lua_pushboolean(L, 0);
+    lua_pushliteral(L, "C stack overflow (coroutines in coroutines)");
+    return 2;
+  }
+  vm->depth++;
   lua_State *running = vm->running;
   bool chain_ok = vm->chain_ok;
   bool ok = chain_ok && running == L && lua_isyieldable(L);
@@ -25,6 +35,7 @@ static int resume_into(wf_vm *vm, lua_State *L, lua_State *co, int nargs) {
   vm->running = co;
   vm->chain_ok = ok;
   int status = lua_resume(co, nargs);
+  vm->depth--;
   vm->running = running;
   vm->chain_ok = chain_ok;
   if (status == LUA_YIELD && has_parked(vm)) {

@@ -43,10 +43,20 @@ static int l_step(lua_State *L) {
   lua_pushnumber(L, (lua_Number)vm->stats.tasks);
   lua_pushnumber(L, vm->runq.count);
   uint64_t next = wf_timers_next(&vm->timers);
-  if (next == WF_NEVER) return 2;
+  if (next == WF_NEVER) {
+    lua_pushnil(L);
+    return 3;
+  }
   uint64_t now = wf_clock_now(&vm->clock);
   lua_pushnumber(L, next > now ? (double)(next - now) / 1e9 : 0);
   return 3;
+}
+
+// fail_to_load(msg): ends the runtime before its script has started
+static int l_fail_to_load(lua_State *L) {
+  lua_settop(L, 1);
+  wf_runtime_end(wf_door_vm(L)->rt, L, WF_END_LOAD);
+  return 0;
 }
 
 static int l_set_reporter(lua_State *L) {
@@ -57,6 +67,6 @@ static int l_set_reporter(lua_State *L) {
 
 void wf_lib_open_run(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"run", l_run}, {"step", l_step}, {"set_reporter", l_set_reporter}, {NULL, NULL}};
+      {"run", l_run}, {"step", l_step}, {"fail_to_load", l_fail_to_load}, {"set_reporter", l_set_reporter}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

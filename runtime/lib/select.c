@@ -73,6 +73,18 @@ static int l_select(lua_State *L) {
   return wf_select_park(vm, L, cases, n);
 }
 
+// is_case(v): whether it may stand in a select by name
+static int l_is_case(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  bool is = wf_chan_at(L, 1) != NULL || has_type(vm, L, 1, WF_REF_CASE_MT);
+  if (!is && lua_istable(L, 1)) {
+    lua_rawgeti(L, 1, 0);
+    is = wf_chan_at(L, -1) != NULL;
+  }
+  lua_pushboolean(L, is);
+  return 1;
+}
+
 static int l_set_default(lua_State *L) {
   lua_settop(L, 1);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_DEFAULT);
@@ -81,6 +93,6 @@ static int l_set_default(lua_State *L) {
 
 void wf_lib_open_select(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"select", l_select}, {"set_default", l_set_default}, {NULL, NULL}};
+      {"select", l_select}, {"is_case", l_is_case}, {"set_default", l_set_default}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -26,6 +26,25 @@ static int l_yield(lua_State *L) {
   return wf_pass(vm, L, 1);
 }
 
+// Pushes the list of the running task's deferred calls, made when there is none.
+static void push_defers(lua_State *L, wf_task *task) {
+  if (task->defers == LUA_NOREF) {
+    lua_createtable(L, 1, 0);
+    lua_pushvalue(L, -1);
+    task->defers = luaL_ref(L, LUA_REGISTRYINDEX);
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  }
+}
+
+// catch(future): a failure of the running task is the Future's (lua/weft/internal/future.lua)
+static int l_catch(lua_State *L) {
+  push_defers(L, wf_door_vm(L)->current);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "future");
+  return 0;
+}
+
 // defer(fn, …)
 static int l_defer(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
@@ -38,13 +57,7 @@ static int l_defer(lua_State *L) {
   for (int i = n; i >= 1; i--) lua_rawseti(L, 1, i);
   lua_pushinteger(L, n);
   lua_setfield(L, 1, "n");
-  if (task->defers == LUA_NOREF) {
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, -1);
-    task->defers = luaL_ref(L, LUA_REGISTRYINDEX);
-  } else {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
-  }
+  push_defers(L, task);
   lua_insert(L, 1);
   lua_rawseti(L, 1, (int)lua_objlen(L, 1) + 1);
   return 0;
@@ -150,9 +163,10 @@ static int l_label(lua_State *L) {
   return 1;
 }
 
-// traceback(level): of the running task, for a handler of xpcall
-static int l_traceback(lua_State *L) {
-  wf_trace_push_running(wf_door_vm(L), L, (int)lua_tointeger(L, 1));
+// note_stack(err) -> err: a handler for xpcall
+static int l_note_stack(lua_State *L) {
+  lua_settop(L, 1);
+  wf_trace_note_stack(wf_door_vm(L), L);
   return 1;
 }
 
@@ -186,7 +200,8 @@ void wf_lib_open_task(wf_vm *vm, lua_State *L) {
                                        {"check_can_park", l_check_can_park},
                                        {"poll_missed", l_poll_missed},
                                        {"label", l_label},
-                                       {"traceback", l_traceback},
+                                       {"note_stack", l_note_stack},
+                                       {"catch", l_catch},
                                        {"error_path", l_error_path},
                                        {"error_text", l_error_text},
                                        {NULL, NULL}};

@@ -15,6 +15,7 @@
 typedef enum wf_end {
   WF_RUNNING,
   WF_END_MAIN,      // the main task returned
+  WF_END_LOAD,      // a module that has to be there first is not
   WF_END_PANIC,     // an error nobody caught
   WF_END_DEADLOCK,  // no task can ever run again
 } wf_end;
@@ -41,6 +42,7 @@ typedef struct wf_runtime {
   uint64_t next_task_id;
   uint32_t workers;   // as configured
   wf_end end;
+  bool warn_pending;  // list the tasks that the end of main cuts off
   bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
   int oom_ref;        // the report when there is no memory to make one
   int panic_ref;      // in the main VM's registry: the text of the panic or deadlock report

@@ -55,6 +55,7 @@ typedef struct wf_vm {
   bool chain_ok;             // every coroutine from the task down to `running` can yield
   lua_State *broken_at;      // when not: the one whose stack holds the C function
   bool stop;                 // run no further task: main has ended, or a panic
+  uint32_t depth;            // of coroutines in coroutines, on the C stack now
   bool busy;                 // a run or a step is under way
   wf_runq runq;
   wf_clock clock;

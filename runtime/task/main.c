@@ -42,6 +42,15 @@ static bool report(wf_vm *vm, const char *kind) {
   return call.has_text;
 }
 
+// Says what the end of main has cut off.
+static void warn(wf_vm *vm) {
+  wf_runtime *rt = vm->rt;
+  if (!report(vm, "pending")) return;
+  lua_rawgeti(vm->L, LUA_REGISTRYINDEX, rt->panic_ref);
+  rt->log(rt->log_ud, lua_tostring(vm->L, -1));
+  lua_pop(vm->L, 1);
+}
+
 // The main task has returned: its results go to L.
 static void move_results(lua_State *L, wf_task *task) {
   int n = lua_gettop(task->co);
@@ -62,6 +71,7 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
       (void)report(vm, "deadlock");
     } else {
       rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
+      if (rt->warn_pending) warn(vm);
     }
   }
   vm->busy = false;

@@ -75,6 +75,7 @@ static int report(lua_State *L) {
   luaL_checkstack(L, 10, NULL);
   if (f->after_defers) {
     int top = lua_gettop(co);
+    if (top < 2) return 0;  // a Future has it
     lua_pushvalue(co, top - 1);
     lua_pushvalue(co, top);
     lua_xmove(co, L, 2);

@@ -173,17 +173,21 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
 typedef struct go_call {
   wf_vm *vm;
   int fn_ref;
+  uint64_t creator;
+  uint32_t site;
 } go_call;
 
 static int go_protected(lua_State *L) {
   go_call *call = lua_touserdata(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, call->fn_ref);
-  (void)wf_task_go(call->vm, L, 2);
+  wf_task *task = wf_task_go(call->vm, L, 2);
+  task->creator = call->creator;
+  task->site = call->site;
   return 0;
 }
 
-void wf_task_go_ref(wf_vm *vm, int fn_ref) {
-  go_call call = {.vm = vm, .fn_ref = fn_ref};
+void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site) {
+  go_call call = {.vm = vm, .fn_ref = fn_ref, .creator = creator, .site = site};
   if (lua_cpcall(vm->L, go_protected, &call) == 0) return;
   wf_runtime_fail(vm->rt, vm->L);
 }

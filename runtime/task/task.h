@@ -57,8 +57,9 @@ typedef struct wf_task {
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn);
 
 // Starts the function under a registry reference, from where no Lua runs. When memory is out the
-// runtime ends with a report of that: nobody is there to get an error.
-void wf_task_go_ref(wf_vm *vm, int fn_ref);
+// runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say who
+// asked for it, and where.
+void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site);
 
 // Makes room for n more values on a coroutine that does not run. Raises on L when memory is out;
 // that cannot be left to lua_checkstack, which would raise on `co`.

@@ -43,8 +43,14 @@ void wf_trace_push_failed(lua_State *L, lua_State *co, int err) {
   lua_pushfstring(L, "\n\t%s:", ar.short_src);
   lua_pushlstring(L, words, n + 1 + digits);
   lua_pushfstring(L, "\n\t%s:", lua_tostring(L, -1));
-  luaL_gsub(L, lua_tostring(L, -4), lua_tostring(L, -3), lua_tostring(L, -1));
-  lua_replace(L, -5);
+  const char *trace = lua_tostring(L, -4), *frame = strstr(trace, lua_tostring(L, -3));
+  if (frame != NULL) {
+    lua_pushlstring(L, trace, (size_t)(frame - trace));
+    lua_pushvalue(L, -2);
+    lua_pushstring(L, frame + lua_objlen(L, -5));
+    lua_concat(L, 3);
+    lua_replace(L, -5);
+  }
   lua_pop(L, 3);
 }
 
@@ -89,7 +95,8 @@ void wf_trace_push_running(wf_vm *vm, lua_State *L, int level) {
   lua_concat(L, 3);
 }
 
-// The path is a table: [1] the error, [2…] the coroutines, in the order in which they died.
+// The path is a table: [1] the error, [2…] the coroutines that it killed, in that order, and the
+// stacks, as text, that protected calls on the way have unwound.
 static bool push_path(wf_vm *vm, lua_State *L) {
   if (vm->refs[WF_REF_ERROR_PATH] == LUA_NOREF) return false;
   wf_vm_push_ref(vm, L, WF_REF_ERROR_PATH);
@@ -98,8 +105,8 @@ static bool push_path(wf_vm *vm, lua_State *L) {
   return false;
 }
 
-void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {
-  int err = lua_gettop(L);
+// Appends the value on top of the stack to the path of the error at `err`; pops it.
+static void note(wf_vm *vm, lua_State *L, int err) {
   bool goes_on = false;
   if (push_path(vm, L)) {
     lua_rawgeti(L, -1, 1);
@@ -111,11 +118,23 @@ void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {
     lua_pushvalue(L, err);
     lua_rawseti(L, -2, 1);
   }
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+  wf_vm_set_ref(vm, L, WF_REF_ERROR_PATH);
+}
+
+void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {
+  int err = lua_gettop(L);
   if (!lua_checkstack(co, 1)) return;
   lua_pushthread(co);
   lua_xmove(co, L, 1);
-  lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
-  wf_vm_set_ref(vm, L, WF_REF_ERROR_PATH);
+  note(vm, L, err);
+}
+
+void wf_trace_note_stack(wf_vm *vm, lua_State *L) {
+  int err = lua_gettop(L);
+  push_trace(L, L, 1);
+  note(vm, L, err);
 }
 
 void wf_trace_renote_error(wf_vm *vm, lua_State *L) {
@@ -138,9 +157,13 @@ void wf_trace_push_error_path(wf_vm *vm, lua_State *L) {
     for (int i = 2; i <= n && i < 32; i++) {
       luaL_checkstack(L, 6, NULL);
       lua_rawgeti(L, path, i);
-      wf_trace_push_failed(L, lua_tothread(L, -1), err);
-      lua_remove(L, -2);
-      lua_pushliteral(L, "\nresumed by, ");
+      if (lua_isthread(L, -1)) {
+        wf_trace_push_failed(L, lua_tothread(L, -1), err);
+        lua_remove(L, -2);
+        lua_pushliteral(L, "\nresumed by, ");
+      } else {
+        lua_pushliteral(L, "\nrethrown, ");
+      }
       pushed += 2;
     }
     lua_remove(L, path);

@@ -29,6 +29,9 @@ void wf_trace_push_error_path(struct wf_vm *vm, lua_State *L);
 // through several coroutines makes a path.
 void wf_trace_note_error(struct wf_vm *vm, lua_State *L, lua_State *co);
 
+// Remembers the stack of L, which is in a handler for the error on top of it.
+void wf_trace_note_stack(struct wf_vm *vm, lua_State *L);
+
 // The error on top of L's stack is the last noted one under a new position.
 void wf_trace_renote_error(struct wf_vm *vm, lua_State *L);
 

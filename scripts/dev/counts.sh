@@ -13,7 +13,9 @@ counted() {
     # A program that hangs is asked for a dump of its tasks, then ended.
     timeout --foreground --signal=QUIT --kill-after=20 "${WEFT_TEST_SECONDS:-600}" "$@" \
         >"$output" 2>&1 || status=$?
-    last=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$output" | tail -n 1 || true)
+    # Not only at the start of a line: what was written to standard error may lack its newline.
+    last=$(grep -aoE '[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$output" | tail -n 1 ||
+        true)
     [[ -z ${may_be_empty:-} || $last != "0 passed, 0 failed"* ]] || status=0
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
         passed=${BASH_REMATCH[1]}

@@ -22,13 +22,18 @@ library_dir=$(dirname "$(dirname "$module_dir")")
 export PKG_CONFIG_PATH=$library_dir/pkgconfig
 version=$(pkg-config --modversion weft)
 [[ $("$tree/bin/weft" --version) == *"$version"* ]] || die "weft --version does not say $version"
-[[ $("$tree/bin/weft" -e 'print(require("weft") and "loaded")') == loaded ]]
+load='assert(require("weft").go); print(require("weft.time") and "loaded")'
+[[ $("$tree/bin/weft" -e "$load") == loaded ]] || die "the installed command does not load weft"
 
 mapfile -t programs < <(find "$root/spec/embed" -name '*.c' 2>/dev/null | sort)
 cp "$dev/consumer.cmake" "$prefix/CMakeLists.txt"
-cmake -S "$prefix" -B "$prefix/build" -G Ninja -DCMAKE_PREFIX_PATH="$tree" \
-    -DPROGRAMS="$(IFS=';' && echo "${programs[*]}")" >"$prefix/log" 2>&1 &&
-    ninja -C "$prefix/build" >>"$prefix/log" 2>&1 || { cat "$prefix/log" && exit 1; }
+if ! {
+    cmake -S "$prefix" -B "$prefix/build" -G Ninja -DCMAKE_PREFIX_PATH="$tree" \
+        -DPROGRAMS="$(IFS=';' && echo "${programs[*]}")" && ninja -C "$prefix/build"
+} >"$prefix/log" 2>&1; then
+    cat "$prefix/log"
+    exit 1
+fi
 read -r -a flags <<<"$(pkg-config --cflags --libs weft)"
 for program in "${programs[@]}"; do
     name=$(basename "$program" .c)
@@ -39,8 +44,6 @@ for program in "${programs[@]}"; do
     done
 done
 
-load='assert(require("weft").go); print(require("weft.time") and "loaded")'
 export LUA_CPATH="$module_dir/?.so;;"
-[[ $(luajit -e "$load") == loaded ]]
-mapfile -t other < <(other_luajit_command)
-[[ $("${other[@]}" -e "$load") == loaded ]]
+[[ $(luajit -e "$load") == loaded ]] || die "the installed luajit does not load weft.so"
+[[ $("$(other_luajit_dir)/bin/luajit" -e "$load") == loaded ]] || die "the other luajit does not load weft.so"

@@ -4,7 +4,7 @@
 # run in both. The one that is not installed is fetched and unpacked under build/. Sourced after
 # setup.sh.
 
-# The folder of the other LuaJIT: usr/bin/luajit and usr/lib/… lie in its root/.
+# The folder of the other LuaJIT: its files lie in root/, and bin/luajit starts it.
 other_luajit_dir() {
     if luajit_is_stock; then
         echo "$build_root/openresty-luajit"
@@ -26,17 +26,20 @@ fetch_other_luajit() {
     local dir new deb log=$build_root/setup.log
     dir=$(other_luajit_dir)
     new=$dir.new
-    [[ -d $dir/root ]] && return
+    [[ -x $dir/bin/luajit ]] && return
     has_command apt-get || die "Debian's other LuaJIT is needed, and there is no apt-get"
     say "fetching the other LuaJIT to build/${dir##*/}"
     rm -rf "$dir" "$new"
     mkdir -p "$new"
-    if ! download_other_luajit "$new" >"$log" 2>&1; then
-        # A new machine has no package lists; on others they may be out of date.
-        as_root apt-get update >>"$log" 2>&1 && download_other_luajit "$new" >>"$log" 2>&1 ||
-            { tail -n 20 "$log" >&2 && die "could not fetch: $(other_luajit_packages)"; }
+    # A new machine has no package lists; on others they may be out of date.
+    if ! download_other_luajit "$new" >"$log" 2>&1 && ! {
+        as_root apt-get update && download_other_luajit "$new"
+    } >>"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        die "could not fetch: $(other_luajit_packages)"
     fi
     for deb in "$new"/*.deb; do dpkg-deb -x "$deb" "$new/root"; done
+    write_other_luajit_starter "$new"
     mv "$new" "$dir"
 }
 
@@ -47,13 +50,17 @@ download_other_luajit() {
     (cd "$1" && apt-get download -o APT::Sandbox::User=root "${packages[@]}")
 }
 
-other_luajit_library() {
-    compgen -G "$(other_luajit_dir)/root/usr/lib/*/libluajit-5.1.so.2"
+# A luajit that can stand in PATH and uses the library that belongs to it.
+write_other_luajit_starter() {
+    mkdir "$1/bin"
+    cat >"$1/bin/luajit" <<'END'
+#!/bin/sh
+root=$(dirname "$(readlink -f "$0")")/../root
+LD_LIBRARY_PATH=$(dirname "$root"/usr/lib/*/libluajit-5.1.so.2) exec "$root/usr/bin/luajit" "$@"
+END
+    chmod +x "$1/bin/luajit"
 }
 
-# other_luajit_command: the words of a command that runs it, one a line; `timeout` and others
-# cannot start functions.
-other_luajit_command() {
-    printf '%s\n' env "LD_LIBRARY_PATH=$(dirname "$(other_luajit_library)")" \
-        "$(other_luajit_dir)/root/usr/bin/luajit"
+other_luajit_library() {
+    compgen -G "$(other_luajit_dir)/root/usr/lib/*/libluajit-5.1.so.2"
 }

@@ -3,7 +3,8 @@
 # scripts/dev/specs.sh KIND TREE [PATTERN]
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
 #   c       the programs of spec/c and spec/embed
-#   module  spec/module/*.lua under both plain LuaJITs, with build/TREE/weft.so
+#   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
+#           spec/module_spec.lua starts in the one that is not installed
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
 # a Lua pattern.
 set -euo pipefail
@@ -23,14 +24,19 @@ ulimit -c 0
 # Files of spec/, sorted: spec_files FIND-TEST…
 spec_files() { find spec "$@" 2>/dev/null | sort; }
 
-run_lua_specs() {
-    local files arguments=()
-    mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
-    [[ ${#files[@]} -gt 0 ]] || return 0
-    # Elsewhere than in Lua the pattern may find something.
+# run_busted NAME FILE…
+run_busted() {
+    local name=$1 arguments=()
+    shift
+    # Elsewhere than here the pattern may find something.
     [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
-    counted "specs" "$root/$tree/weft" --clock=virtual spec/support/run.lua \
-        "${arguments[@]}" "${files[@]}"
+    counted "$name" "$root/$tree/weft" --clock=virtual spec/support/run.lua "${arguments[@]}" "$@"
+}
+
+run_lua_specs() {
+    local files
+    mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
+    [[ ${#files[@]} -eq 0 ]] || run_busted "specs" "${files[@]}"
 }
 
 run_c_specs() {
@@ -43,20 +49,25 @@ run_c_specs() {
     done < <(spec_files -path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
 }
 
+# The installed LuaJIT has run module_spec.lua with the other specs.
 run_module_specs() {
     export LUA_CPATH="$root/$tree/?.so;;"
-    local file other other_name
-    mapfile -t other < <(other_luajit_command)
-    other_name=$(basename "$(other_luajit_dir)")
+    local file other
+    other=$(other_luajit_dir)
     while read -r file; do
         [[ $file == *"$pattern"* ]] || continue
         counted "$file, installed LuaJIT" luajit "$file"
-        counted "$file, $other_name" "${other[@]}" "$file"
+        counted "$file, ${other##*/}" "$other/bin/luajit" "$file"
     done < <(spec_files -path 'spec/module/*.lua' -not -path 'spec/module/*/*')
+    [[ ! -e spec/module_spec.lua ]] ||
+        PATH=$other/bin:$PATH run_busted "module_spec.lua, ${other##*/}" spec/module_spec.lua
 }
 
 case $kind in
-lua) run_lua_specs ;;
+lua)
+    export LSAN_OPTIONS=suppressions=$dev/lsan.supp:print_suppressions=0
+    run_lua_specs
+    ;;
 c) run_c_specs ;;
 module) run_module_specs ;;
 *) die "no such kind of spec: $kind" ;;

@@ -70,10 +70,10 @@ local function is_bash(path)
   local first = files[path].lines[1] or ""
   return files[path].ext == "sh" or first:match("^#!.*bash") ~= nil
 end
+local SOURCE = { lua = true, cmake = true, ["in"] = true, map = true, supp = true }
 local function is_source(path)
-  local ext = files[path].ext
-  return is_c(path) or is_bash(path) or ext == "lua" or ext == "cmake" or ext == "in" or
-    ext == "map" or files[path].base == "CMakeLists.txt" or path:match("^%.[^/]+$") ~= nil
+  return is_c(path) or is_bash(path) or SOURCE[files[path].ext] or
+    files[path].base == "CMakeLists.txt" or path:match("^%.[^/]+$") ~= nil
 end
 
 -- Top level, sizes, SPDX lines -----------------------------------------------------------------
@@ -340,7 +340,7 @@ local function is_root(path)
   return false
 end
 
--- What another file would call this one. Folders of examples and the like are also used as a whole.
+-- What another file would call this one; a folder of examples, say, is also used as a whole.
 local function names_of(path, file)
   local inner = path:match("^lua/weft/internal/(.*)%.lua$")
   if inner then return { '"' .. inner .. '"', "'" .. inner .. "'" } end

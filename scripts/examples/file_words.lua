@@ -77,4 +77,4 @@ print(("%10d lines\n%10d words\n%10d bytes"):format(total.lines, total.words, to
 for _, word in ipairs(words.commonest(total, 10)) do
   print(("%10d %s"):format(total.times[word], word))
 end
-os.exit(skipped > 0 and 1 or 0)
+if skipped > 0 then os.exit(1) end

@@ -4,8 +4,8 @@
 -- `weft.go(fn, ...)` starts fn(...) as a task and returns at once; the task runs when main next
 -- waits. A program ends when its main task, this file, reaches its end, whatever its other tasks
 -- are doing: as in Go, nobody waits for them. Take away `wg:wait()` and the three greetings are
--- never printed, because main is through before any of them has run. It is no error and nothing
--- is said about it; `weft --warn-pending hello.lua` lists the tasks that were cut off.
+-- never printed, because main is through before any of them has run. That is no error, and
+-- nothing is said about it.
 
 local weft = require "weft"
 local sync = require "weft.sync"

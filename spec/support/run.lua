@@ -73,16 +73,29 @@ end
 local proc = require 'support.proc'
 local util = require 'support.util'
 
+local function is_ready(id)
+  local task = util.task(id)
+  return task ~= nil and task.state == 'ready'
+end
+
 -- Turns what busted would call into a task that busted waits for.
 local function as_task(body)
   return function()
     local before = weft.ntasks()
     util.take_panics()
     util.leftovers_declared = nil
-    local ctx, cancel = context.with_timeout(context.background(), LIMIT)
-    local future = weft.async(body)
-    local ok, err = future:try(ctx)
-    cancel()
+    local id
+    local future = weft.async(function()
+      id = weft.id()
+      return body()
+    end)
+    local ok, err
+    repeat
+      local ctx, cancel = context.with_timeout(context.background(), LIMIT)
+      ok, err = future:try(ctx)
+      cancel()
+      -- A task that polls is not blocked, and makes virtual time jump all the same.
+    until ok ~= nil or not is_ready(id)
     if ok == nil then
       error('hangs: ' .. tostring(err) .. '\n' .. weft.stacks(), 0)
     elseif not ok then
@@ -114,12 +127,20 @@ local function full_name(busted, element)
   return table.concat(names, ' ')
 end
 
-local function report(kind, name, message, trace)
-  local lines = { ('%s: %s'):format(kind, name) }
-  if type(message) ~= 'string' then message = tostring(message) end
-  for line in (message .. '\n'):gmatch('(.-)\n') do lines[#lines + 1] = '    ' .. line end
-  if kind == 'ERROR' and type(trace) == 'table' and trace.traceback then
-    for line in trace.traceback:gmatch('[^\n]+') do lines[#lines + 1] = '    ' .. line end
+-- Lines of a traceback that tell only how the runner came to run a test.
+local function is_noise(line)
+  return line:find('/busted/', 1, true) or line:find('support/run.lua:', 1, true)
+    or line:find("in function 'xpcall'", 1, true)
+end
+
+local function report(kind, element, name, message, trace)
+  message = tostring(message):gsub('^[^\n]-support/run%.lua:%d+: ', '')
+  if element.descriptor ~= 'it' and type(trace) == 'table' and trace.traceback then
+    message = message .. trace.traceback
+  end
+  local lines = { kind .. ': ' .. name }
+  for line in (message .. '\n'):gmatch('(.-)\n') do
+    if not is_noise(line) then lines[#lines + 1] = '    ' .. line end
   end
   print(table.concat(lines, '\n'))
 end
@@ -150,7 +171,7 @@ local function subscribe(busted, pattern)
   end)
   local function failed(kind)
     return function(element, _, message, trace)
-      report(kind, full_name(busted, element), message, trace)
+      report(kind, element, full_name(busted, element), message, trace)
       if element.descriptor ~= 'it' then count.error = count.error + 1 end
       return nil, true
     end

@@ -2,6 +2,7 @@
 -- Runs workloads and writes their transcripts into a directory:
 --   luajit driver.lua plain DIR NAME...    one after another: DIR/NAME.plain
 --   weft driver.lua tasks DIR NAME...      all at once, each in every style: DIR/NAME.STYLE
+--   weft driver.lua interpreted DIR NAME...  the same without LuaJIT's compiler
 
 local here = arg[0]:match '^(.*)/[^/]*$' or '.'
 package.path = here .. '/?.lua;' .. package.path
@@ -100,6 +101,7 @@ if mode == 'plain' then
     save(dir, arg[i], 'plain', lines)
   end
 else
+  if mode == 'interpreted' then jit.off() end
   local weft = require 'weft'
   local wg = require 'weft.sync'.waitgroup()
   for style, run in pairs(styles(weft)) do

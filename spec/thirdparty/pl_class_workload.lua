@@ -6,6 +6,11 @@ local types = require 'pl.types'
 local utils = require 'pl.utils'
 local List = require 'pl.List'
 
+-- Loading it makes the globals strict, for everybody.
+local globals = getmetatable(_G)
+local strict = require 'pl.strict'
+setmetatable(_G, globals)
+
 local function classes(t)
   local Animal = class()
   Animal._name = 'Animal'
@@ -175,7 +180,6 @@ local function checking(t)
 end
 
 local function the_rest(t)
-  local strict = require 'pl.strict'
   local mod = strict.module('mod', { known = 1 }, { declared = true })
   t.try('strict read', function() return mod.unknown end)
   t.try('strict declared', function() return mod.declared, mod.known end)

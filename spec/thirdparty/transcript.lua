@@ -17,7 +17,7 @@ local M = {}
 local show
 
 local function show_string(s)
-  s = s:gsub('0x%x%x%x%x%x%x+', '0x?')
+  s = s:gsub('0x%x%x%x%x%x%x+', '0x?'):gsub('\nstack traceback:\n.*', '\nstack traceback')
   return "'" .. s:gsub("[%c\\'\127-\255]", function(c) return ('\\%d'):format(c:byte()) end) .. "'"
 end
 

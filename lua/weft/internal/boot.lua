@@ -4,13 +4,21 @@
 local _, raw = ...
 
 raw.import "coroutine"
-raw.import "require"
 raw.import "task"
+raw.import "require"
 raw.import "report"
+raw.import "chan"
+raw.import "select"
 
 -- The main task of the weft command: the modules of -l, then the script.
 function raw.start(requires, main, ...)
-  for i = 1, requires and #requires or 0 do require(requires[i]) end
+  for i = 1, requires and #requires or 0 do
+    local name = requires[i]
+    if not raw.find_module(name) then
+      return raw.fail_to_load(("module '%s' not found"):format(name))
+    end
+    require(name)
+  end
   return main(...)
 end
 

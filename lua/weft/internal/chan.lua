@@ -18,7 +18,12 @@ local Unbuffered, Buffered, SendOnly, RecvOnly = {}, {}, {}, {}
 local core = { send = raw.send }  -- so that stack traces call the C function `send`
 
 local function send(self, v, ctx)
-  local ok, err = core.send(self, v, ctx)
+  local ok, err
+  if ctx == nil then
+    ok, err = core.send(self, v)
+  else
+    ok, err = core.send(self, v, ctx)
+  end
   if ok then return true end
   if ok == false then raise("send on closed channel") end
   return nil, err
@@ -77,7 +82,7 @@ local function checked(self, name)
 end
 
 local function sending(self, v)
-  checked(self, "sending")
+  raw.check_sendable(self)
   if v == nil then raw.bad_arg(1, "sending", "a value other than nil", v) end
   return setmetatable({ self, v }, Case)
 end

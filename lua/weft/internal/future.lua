@@ -5,7 +5,7 @@ local _, raw = ...
 local task = raw.import "task"
 local failures = raw.import("report").failures
 
-local error, type, unpack, xpcall, setmetatable = error, type, unpack, xpcall, setmetatable
+local error, type, unpack, select, setmetatable = error, type, unpack, select, setmetatable
 local getmetatable, newproxy = getmetatable, newproxy
 local go = raw.go
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
@@ -26,30 +26,30 @@ getmetatable(template).__gc = function(sentinel)
   end
 end
 
-local function fail(self, box)
-  local err, trace = task.open_trace(box)
-  local creator = raw.creator()
-  if creator then trace = trace .. "\ncreated by " .. creator end
-  local sentinel = newproxy(template)
-  local f = { err = err, trace = trace }
-  failures[sentinel] = f
-  self.failure, self.sentinel = f, sentinel
-end
-
-local function settle(self, ok, ...)
-  task.run_defers(raw.take_defers())
-  if ok then
-    self.results = { n = select("#", ...), ... }
-  else
-    fail(self, (...))
-  end
+local function settle(self)
   self.settled = true
   raw.queue_wake(self[0], math.huge)
   if self.closes then raw.close_system(self.closes) end
 end
 
+-- The task has failed; its deferred calls have run.
+function task.catch(self, err, trace)
+  local sentinel = newproxy(template)
+  local f = { err = err, trace = trace }
+  failures[sentinel] = f
+  self.failure, self.sentinel = f, sentinel
+  settle(self)
+end
+
+local function succeed(self, ...)
+  task.run_defers(raw.take_defers())
+  self.results = { n = select("#", ...), ... }
+  settle(self)
+end
+
 local function run(self, fn, ...)
-  return settle(self, xpcall(fn, task.with_trace, ...))
+  raw.catch(self)
+  return succeed(self, fn(...))
 end
 
 local function checked(self, name)
@@ -60,8 +60,8 @@ local function checked(self, name)
 end
 
 -- Waits for the end; nil and an error when the context ended first.
-local function wait(self, ctx)
-  local over, err = raw.ctx_over(ctx, "await", 1)
+local function wait(self, name, ctx)
+  local over, err = raw.ctx_over(ctx, name, 1)
   if over == nil then return nil, err end
   if self.settled then return true end
   return raw.queue_wait(self[0], WAIT_AWAIT, ctx)
@@ -71,7 +71,7 @@ end
 -- traceback after it, any other value as it is. Awaiting again gives the same again.
 ---@param ctx? weft.Context
 function Future:await(ctx)
-  local ok, err = wait(checked(self, "await"), ctx)
+  local ok, err = wait(checked(self, "await"), "await", ctx)
   if not ok then return nil, err end
   local failure = self.failure
   if not failure then return unpack(self.results, 1, self.results.n) end
@@ -84,7 +84,7 @@ end
 -- As pcall: true and the results, or false and the very value of the error.
 ---@param ctx? weft.Context
 function Future:try(ctx)
-  local ok, err = wait(checked(self, "try"), ctx)
+  local ok, err = wait(checked(self, "try"), "try", ctx)
   if not ok then return nil, err end
   local failure = self.failure
   if not failure then return true, unpack(self.results, 1, self.results.n) end

@@ -2,7 +2,8 @@
 -- map: a function over a list, several items at a time.
 local _, raw = ...
 
-local pcall, type, floor = pcall, type, math.floor
+local type, floor = type, math.floor
+local protect = raw.import("task").protect
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
 local DEFAULT_LIMIT = 16
 
@@ -36,7 +37,7 @@ local function work(job)
   while not job.failed and job.next <= job.n do
     local i = job.next
     job.next = i + 1
-    keep(job, i, pcall(job.fn, job.list[i], i))
+    keep(job, i, protect(job.fn, job.list[i], i))
   end
   job.running = job.running - 1
   if job.running == 0 then raw.queue_wake(job.queue, 1) end

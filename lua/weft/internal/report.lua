@@ -77,6 +77,13 @@ reports["end"] = function()
   return text ~= "" and text or nil
 end
 
+-- The tasks that are left but the one that asks no more.
+function reports.pending()
+  local text = M.stacks()
+  if text == "" then return nil end
+  return "weft: main has returned; cut off:\n\n" .. text
+end
+
 raw.set_reporter(function(kind) return reports[kind]() end)
 
 return M

@@ -5,7 +5,8 @@
 local _, raw = ...
 
 local error, type, tostring, ipairs, loadfile = error, type, tostring, ipairs, loadfile
-local xpcall, concat = xpcall, table.concat
+local concat = table.concat
+local protect = raw.import("task").protect
 local package = package
 local WAIT_REQUIRE = 4  -- runtime/lib/queue.c: wait_kinds
 
@@ -24,15 +25,10 @@ local function find_loader(name)
   raw.raise(("module '%s' not found:%s"):format(name, concat(tried)))
 end
 
--- Keeps the traceback of the module's own stack with its error.
-local function note(err)
-  return { err }
-end
-
 local function finish(name, job, ok, result)
   loading[name] = nil
   if job.queue then raw.queue_wake(job.queue, math.huge) end
-  if not ok then error(type(result) == "table" and result[1] or result, 0) end
+  if not ok then error(result, 0) end
   local loaded = package.loaded
   if result ~= nil then
     loaded[name] = result
@@ -40,6 +36,11 @@ local function finish(name, job, ok, result)
     loaded[name] = true
   end
   return loaded[name]
+end
+
+-- Whether there is such a module, loaded or not.
+function raw.find_module(name)
+  return package.loaded[name] ~= nil or (pcall(find_loader, name))
 end
 
 function require(name)
@@ -59,7 +60,7 @@ function require(name)
   local loader = find_loader(name)
   local job = { task = raw.id() }
   loading[name] = job
-  return finish(name, job, xpcall(loader, note, name))
+  return finish(name, job, protect(loader, name))
 end
 
 function dofile(path)

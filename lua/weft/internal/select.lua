@@ -23,6 +23,10 @@ local function select_named(cases)
   local names, list, n = {}, {}, 0
   for name, case in pairs(cases) do
     if name ~= "default" then
+      if not raw.is_case(case) then
+        local what = ("channel or ch:sending(v) as the case named '%s'"):format(tostring(name))
+        raw.bad_arg(1, "select", what, case)
+      end
       n = n + 1
       names[n], list[n] = name, case
     elseif case ~= true and case ~= false and case ~= M.default then

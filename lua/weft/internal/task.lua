@@ -2,37 +2,41 @@
 -- The end of a task: its deferred calls.
 local _, raw = ...
 
-local xpcall, unpack = xpcall, unpack
+local xpcall, unpack, select = xpcall, unpack, select
 
 local M = {}
 
--- A handler for xpcall that keeps the error's stack: {error, traceback}.
-function M.with_trace(err)
-  return { err, raw.error_path(err) .. raw.traceback(2) }
+local function fix(ok, ...)
+  if not ok and ... == "error in error handling" then return false, "stack overflow" end
+  return ok, ...
 end
 
--- The error and traceback of what with_trace returned; xpcall gives something else when the handler
--- itself could not run.
-function M.open_trace(box)
-  if type(box) == "table" and box[2] then return box[1], box[2] end
-  return box, "stack traceback:\n\t(not available)"
+-- As pcall, but an error keeps the stack that it came from for the report of a panic, should it
+-- become one. (At the stack's limit there is no room for the handler that sees to that.)
+function M.protect(fn, ...)
+  return fix(xpcall(fn, raw.note_stack, ...))
 end
 
--- Runs the calls in `list`, last one first, those included that they defer themselves. Returns
--- what it was given besides.
+-- What becomes of an error in the task of a Future; internal/future.lua sets it.
+M.catch = nil
+
+-- Runs the calls in `list`, last one first, those included that they defer themselves. When the
+-- task has failed, error and traceback come along, and go to the Future or back to the caller.
 function M.run_defers(list, ...)
+  local future = list and list.future
   while list do
     for i = #list, 1, -1 do
       local call = list[i]
       list[i] = nil
-      local ok, box = xpcall(call[1], M.with_trace, unpack(call, 2, call.n))
+      local ok, err = M.protect(call[1], unpack(call, 2, call.n))
       if not ok then
-        local err, trace = M.open_trace(box)
-        raw.log(("weft: a deferred call failed: %s\n%s\n"):format(raw.error_text(err), trace))
+        raw.log(("weft: a deferred call failed: %s\n%s\n"):format(raw.error_text(err),
+          raw.error_path(err)))
       end
     end
     list = raw.take_defers()
   end
+  if future and select("#", ...) > 0 then return M.catch(future, ...) end
   return ...
 end
 
