@@ -136,6 +136,7 @@ weft_status weft_open(const weft_config *config, weft **out) {
   weft_status status = L != NULL ? wf_api_attach(w, L) : WEFT_ERR_MEMORY;
   if (status != WEFT_OK) {
     w->rt.vm.owns_state = true;
+    if (w->has_vm) wf_obj_release_all(&w->rt.vm);
     if (L != NULL) lua_close(L);
     wf_api_free(w);
     return status;
@@ -147,7 +148,8 @@ weft_status weft_open(const weft_config *config, weft **out) {
 
 void weft_close(weft *w) {
   if (w == NULL) return;
-  // The state first: its finalisers still reach the objects of the runtime.
+  wf_obj_release_all(&w->rt.vm);
+  // The state before the rest: its finalisers still reach the objects of the runtime.
   lua_close(w->L);
   wf_api_free(w);
 }

@@ -14,6 +14,7 @@ static int release(lua_State *L) {
   weft *w = *anchor;
   *anchor = NULL;
   if (w == NULL) return 0;
+  wf_obj_release_all(&w->rt.vm);
   w->rt.vm.orphaned = true;
   if (w->rt.vm.objects == 0) wf_api_free(w);
   return 0;

@@ -9,7 +9,8 @@
 
 struct wf_alarm {
   wf_obj obj;
-  wf_timer timer;  // counted as a reference while armed
+  wf_timer timer;
+  wf_held held;    // while armed
   int fn;          // registry reference
   uint64_t creator;  // the task that made it,
   uint32_t site;     // and where
@@ -20,13 +21,16 @@ static void destroy(wf_obj *obj) {
   if (!obj->vm->orphaned) luaL_unref(obj->vm->L, LUA_REGISTRYINDEX, alarm->fn);
 }
 
-static const wf_kind kind = {.name = "timer", .size = sizeof(wf_alarm), .destroy = destroy};
+static void let_go(wf_obj *obj) { (void)wf_alarm_stop((wf_alarm *)obj); }
+
+static const wf_kind kind = {
+    .name = "timer", .size = sizeof(wf_alarm), .destroy = destroy, .let_go = let_go};
 static const char tag_alarm;
 
 static void fire(wf_timer *timer) {
   wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
   wf_task_go_ref(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
-  wf_obj_unref(&alarm->obj);
+  (void)wf_obj_release(&alarm->held);
 }
 
 wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
@@ -43,9 +47,8 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
 wf_alarm *wf_alarm_at(lua_State *L, int idx) { return (wf_alarm *)wf_obj_at(L, idx, &tag_alarm); }
 
 bool wf_alarm_stop(wf_alarm *alarm) {
-  if (!wf_timer_stop(&alarm->obj.vm->timers, &alarm->timer)) return false;
-  wf_obj_unref(&alarm->obj);
-  return true;
+  (void)wf_timer_stop(&alarm->obj.vm->timers, &alarm->timer);
+  return wf_obj_release(&alarm->held);
 }
 
 bool wf_alarm_start(lua_State *L, wf_alarm *alarm, double seconds) {
@@ -54,6 +57,6 @@ bool wf_alarm_start(lua_State *L, wf_alarm *alarm, double seconds) {
   uint64_t when = wf_clock_after(wf_clock_now(&vm->clock), seconds);
   if (when == WF_NEVER) return was_armed;
   if (!wf_timer_arm(&vm->timers, &alarm->timer, when)) luaL_error(L, "not enough memory");
-  wf_obj_ref(&alarm->obj);
+  wf_obj_hold(&alarm->held, &alarm->obj);
   return was_armed;
 }

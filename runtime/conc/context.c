@@ -13,6 +13,7 @@
 typedef struct after {
   wf_obj obj;
   wf_link link;   // in ctx->afters while it waits
+  wf_held held;   // likewise
   wf_ctx *ctx;    // counted
   int fn;         // registry reference
   uint64_t creator;  // the task that asked for it,
@@ -102,7 +103,7 @@ static void free_after(after *a) {
   luaL_unref(vm->L, LUA_REGISTRYINDEX, a->fn);
   a->fn = LUA_NOREF;
   wf_obj_unref(&a->ctx->obj);
-  wf_obj_unref(&a->obj);
+  (void)wf_obj_release(&a->held);
 }
 
 static void start_afters(wf_ctx *ctx) {
@@ -164,7 +165,10 @@ void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
   wf_ctx_end(L, owner, WF_CTX_DEADLINE);
 }
 
-static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after)};
+static void let_go(wf_obj *obj) { free_after((after *)obj); }
+
+static const wf_kind after_kind = {
+    .name = "after_func", .size = sizeof(after), .let_go = let_go};
 static const char tag_after;
 
 void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
@@ -175,7 +179,7 @@ void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
   a->creator = a->obj.vm->current != NULL ? a->obj.vm->current->id : 0;
   a->site = wf_site_here(a->obj.vm, L);
   wf_obj_ref(&ctx->obj);
-  wf_obj_ref(&a->obj);
+  wf_obj_hold(&a->held, &a->obj);
   wf_list_push(&ctx->afters, &a->link);
 }
 

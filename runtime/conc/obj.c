@@ -33,6 +33,26 @@ void wf_obj_unref(wf_obj *obj) {
   if (vm->orphaned && vm->objects == 0) vm->rt->hooks->last_object_gone(vm->rt);
 }
 
+void wf_obj_hold(wf_held *held, wf_obj *obj) {
+  held->obj = obj;
+  wf_obj_ref(obj);
+  wf_list_push(&obj->vm->held, &held->link);
+}
+
+bool wf_obj_release(wf_held *held) {
+  if (!wf_link_in_list(&held->link)) return false;
+  wf_list_remove(&held->link);
+  wf_obj_unref(held->obj);
+  return true;
+}
+
+void wf_obj_release_all(wf_vm *vm) {
+  while (!wf_list_empty(&vm->held)) {
+    wf_obj *obj = wf_container_of(vm->held.next, wf_held, link)->obj;
+    obj->kind->let_go(obj);
+  }
+}
+
 wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag) {
   if (!lua_istable(L, idx)) return NULL;
   lua_rawgeti(L, idx, 0);

@@ -17,7 +17,15 @@ typedef struct wf_kind {
   const char *name;             // as errors and reports call it: "channel"
   size_t size;
   void (*destroy)(wf_obj *obj);  // before the memory goes; may be NULL
+  void (*let_go)(wf_obj *obj);   // of a held object: ends what it waits for
 } wf_kind;
+
+// A place in the VM's list of objects that wait for something and so must live though nobody may
+// refer to them.
+typedef struct wf_held {
+  wf_link link;
+  wf_obj *obj;
+} wf_held;
 
 struct wf_obj {
   const wf_kind *kind;
@@ -41,6 +49,15 @@ wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag
 static inline void wf_obj_ref(wf_obj *obj) { obj->refs++; }
 
 void wf_obj_unref(wf_obj *obj);
+
+// Counts one more reference to obj, until wf_obj_release.
+void wf_obj_hold(wf_held *held, wf_obj *obj);
+
+// False when it was not held.
+bool wf_obj_release(wf_held *held);
+
+// The VM is about to be closed: lets go of all that is held.
+void wf_obj_release_all(wf_vm *vm);
 
 // The object behind the userdata at idx when it has that tag, else NULL.
 static inline wf_obj *wf_obj_at(lua_State *L, int idx, const void *tag) {

@@ -39,6 +39,7 @@ int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_S
   vm->worker = worker;
   vm->main_ref = LUA_NOREF;
   for (size_t i = 0; i < sizeof vm->refs / sizeof vm->refs[0]; i++) vm->refs[i] = LUA_NOREF;
+  wf_list_init(&vm->held);
   wf_list_init(&vm->tasks.slabs);
   wf_list_init(&vm->tasks.full_slabs);
   wf_timers_init(&vm->timers, &rt->mem);

@@ -72,6 +72,7 @@ typedef struct wf_vm {
   const void *globals;       // identity of the globals table
   int refs[24];              // registry references (sched/vm.h: wf_vm_ref)
   uint64_t settled;          // the count of switches at the last collection of wf_hooks.settle
+  wf_link held;              // objects that wait for something (conc/obj.h)
   uint64_t objects;          // shareable objects that still exist
   bool orphaned;             // the Lua state is gone; the last object takes the runtime with it
   int main_ref;              // anchor of L

@@ -129,6 +129,12 @@ static void free_waits(wf_vm *vm, wf_waits *waits) {
   }
 }
 
+void wf_waits_abandon(wf_task *task) {
+  if (task->extra == NULL) return;
+  free_waits(task->vm, task->extra);
+  task->extra = NULL;
+}
+
 void wf_waits_free_all(wf_vm *vm) {
   for (uint32_t class = 0; class < WF_WAIT_CLASSES; class++) {
     while (vm->free_waits[class] != NULL) {

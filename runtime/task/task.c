@@ -327,7 +327,13 @@ static void free_slabs(wf_vm *vm, wf_link *slabs) {
   }
 }
 
+static void abandon(wf_task *task, void *arg) {
+  (void)arg;
+  wf_waits_abandon(task);
+}
+
 void wf_tasks_free(wf_vm *vm) {
+  wf_tasks_each(vm, abandon, NULL);
   free_slabs(vm, &vm->tasks.slabs);
   free_slabs(vm, &vm->tasks.full_slabs);
   vm->tasks.warm = NULL;

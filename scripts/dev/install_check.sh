@@ -46,4 +46,5 @@ done
 
 export LUA_CPATH="$module_dir/?.so;;"
 [[ $(luajit -e "$load") == loaded ]] || die "the installed luajit does not load weft.so"
-[[ $("$(other_luajit_dir)/bin/luajit" -e "$load") == loaded ]] || die "the other luajit does not load weft.so"
+[[ $("$(other_luajit_dir)/bin/luajit" -e "$load") == loaded ]] ||
+    die "the other luajit does not load weft.so"
