@@ -14,11 +14,11 @@ typedef enum options_action {
 
 typedef struct options {
   weft_config config;
-  const char *code;       // of -e, or NULL
-  const char **modules;   // of -l, in order
+  const char *code;      // of -e, or NULL
+  const char **modules;  // of -l, in order
   int nmodules;
-  int script;             // place of the script in argv; argc - 1 or less
-  bool from_stdin;        // the script is "-"
+  int script;       // place of the script in argv; argc - 1 or less
+  bool from_stdin;  // the script is "-"
 } options;
 
 // Reads argv. With OPTIONS_RUN, `modules` is the caller's to free.

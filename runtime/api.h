@@ -11,10 +11,10 @@
 struct weft {
   wf_runtime rt;
   weft_config config;
-  lua_State *L;    // the state as the host knows it
-  int main_fn;     // registry references: the loaded chunk,
-  int requires;    // the modules to require before it,
-  int args;        // the table of arguments
+  lua_State *L;  // the state as the host knows it
+  int main_fn;   // registry references: the loaded chunk,
+  int requires;  // the modules to require before it,
+  int args;      // the table of arguments
   int nargs;
   wf_end end;
   bool has_loop, has_vm;

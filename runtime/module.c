@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Module mode: `require "weft"` in any LuaJIT process. The runtime is made when the first of weft's
-// modules is required and goes with the Lua state, or with its last object when finalisers run in
-// an order in which that comes later.
+// Module mode: `require "weft"` in any LuaJIT process. The runtime is made when the first of
+// weft's modules is required and goes with the Lua state, or with its last object when finalisers
+// run in an order in which that comes later.
 #include <lauxlib.h>
 
 #include "api.h"

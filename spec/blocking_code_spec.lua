@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Lua code that blocks: pcall, xpcall, metamethods, iterators, require, dofile, load.
+-- Subject: runtime/lib/coroutine.c
 
 local weft = require 'weft'
 local util = require 'support.util'

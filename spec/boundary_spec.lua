@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- C functions that call back: a blocking call below one raises, and leaves nothing queued.
+-- Subject: runtime/task/park.c
 
 local weft = require 'weft'
 local ffi = require 'ffi'

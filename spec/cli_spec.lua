@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The command: options, arguments, `arg`, standard input, errors in the command line.
+-- Subject: host/options.c
 
 local weft = require 'weft'
 local util = require 'support.util'

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tasks: go, yield, defer, panics that are caught, names and numbers.
+-- Subject: runtime/task/task.c
 
 local weft = require 'weft'
 local util = require 'support.util'

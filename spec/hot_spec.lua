@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Loops hot enough for the compiler: each operation in them does what it does in cold code.
+-- Subject: lua/weft/internal/chan.lua
 
 local weft = require 'weft'
 local util = require 'support.util'

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Looking from outside: ntasks, id, tasks, stacks, name, stats, versions, modules as fields.
+-- Subject: runtime/lib/report.c
 
 local weft = require 'weft'
 local util = require 'support.util'

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Wrong arguments and wrong objects: an error at the caller's line, and no change of state.
+-- Subject: runtime/lib/arg.c
 
 local weft = require 'weft'
 local util = require 'support.util'

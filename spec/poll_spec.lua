@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Polls that find nothing let others run once the task has held the VM for 10 ms.
+-- Subject: runtime/task/park.c
 
 local weft = require 'weft'
 local util = require 'support.util'

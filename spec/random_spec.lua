@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Random programs: every value sent is received exactly once or still there. WEFT_LONG: more.
+-- Subject: runtime/conc/chan.c
 
 -- A program is a few channels and tasks that send, receive, select, close, cancel, sleep and poll
 -- at random. What each task does follows from a seed (which case a select chooses does not).

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Size: a million parked tasks, a channel of a million, a daisy chain of 100,000 tasks.
+-- Subject: runtime/task/task.c
 
 -- WEFT_SCALE divides the sizes, for builds that are slow or keep freed memory (a sanitizer).
 

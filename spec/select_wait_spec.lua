@@ -140,6 +140,13 @@ describe('select: send cases', function()
     raises(function() weft.select(ch:sending 'v') end, 'send on closed channel')
     raises(function() weft.select(ch:sending 'v', weft.default) end, 'send on closed channel')
     raises(function() weft.select { s = ch:sending 'v' } end, 'send on closed channel')
+    local filled = full 'v'
+    filled:close()
+    for _, other in ipairs { weft.chan(), filled } do
+      if not other:is_closed() then other:close() end
+      raises(function() weft.select(other:sending 'w') end, 'send on closed channel')
+      raises(function() weft.select(weft.chan(), other:sending 'w', weft.default) end, 'send on')
+    end
     local raised, n = 0, 400
     for _ = 1, n do
       local other = full 'v'

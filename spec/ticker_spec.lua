@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tickers: time.ticker and time.tick; what counts as a timer in a deadlock; collected timers.
+-- Subject: runtime/conc/tick.c
 
 local weft = require 'weft'
 local util = require 'support.util'

@@ -22,7 +22,8 @@ weft.async = raw.import "future"
 
 -- Runs fn(list[i], i) in tasks, at most `limit` at a time (default 16); the results in order, with
 -- field n. The first failure keeps further items from starting: nil, err, i.
----@type fun(list: any[], fn: function, opts?: {limit?: integer, ctx?: weft.Context}): table?, any, integer?
+---@alias weft.map_options {limit?: integer, ctx?: weft.Context}
+---@type fun(list: any[], fn: function, opts?: weft.map_options): table?, any, integer?
 weft.map = raw.import "map"
 
 -- Runs fn(...) when this task ends, however it ends; last one first.

@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- weft.sync: waiting for each other. The state of an object is in its table, so that what need not
--- wait compiles into the caller's trace; waiters stand in a queue in C (runtime/conc/queue.h), first
--- in, first out. An unlock with waiters hands the lock to the first: nobody overtakes.
+-- wait compiles into the caller's trace; waiters stand in a queue in C (runtime/conc/queue.h),
+-- first in, first out. An unlock with waiters hands the lock to the first: nobody overtakes.
 local _, raw = ...
 
 local type, setmetatable, getmetatable, floor = type, setmetatable, getmetatable, math.floor
 local error, protect = error, raw.import("task").protect
-local raise, bad_self, queue_wait, queue_wake = raw.raise, raw.bad_self, raw.queue_wait, raw.queue_wake
+local raise, bad_self = raw.raise, raw.bad_self
+local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local WAIT_LOCK, WAIT_GROUP = 1, 2  -- runtime/lib/queue.c: wait_kinds
 
 ---@class weft.sync

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Broken invariants. WF_CHECK stays in every build, WF_ASSERT is for debug builds. Either ends the
 // process with a message and abort(), because a runtime whose lists are wrong cannot go on safely.
+// Symbols: wf_broken
 #ifndef WF_BASE_CHECK_H
 #define WF_BASE_CHECK_H
 

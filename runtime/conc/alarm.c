@@ -10,8 +10,8 @@
 struct wf_alarm {
   wf_obj obj;
   wf_timer timer;
-  wf_held held;    // while armed
-  int fn;          // registry reference
+  wf_held held;      // while armed
+  int fn;            // registry reference
   uint64_t creator;  // the task that made it,
   uint32_t site;     // and where
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Channels, local to one VM.
 //
-// An unbuffered channel is a userdata; nothing is ever stored in it, a value goes from the sender's
-// stack to the receiver's. A buffered channel is a table with the ring of values in its array part,
-// so that sends and receives that need not wait are plain Lua on that table (lua/weft/internal/
-// chan.lua) and compile into the caller's trace. Measured, send and receive together, ns compiled /
-// compiled over 1,024 channels / interpreted: table with array slots 8 / 25 / 210; with named
-// fields 7 / 30 / 205; a C function 135 / - / 186. Array slots are what C reads and writes fastest.
+// An unbuffered channel is a userdata; nothing is ever stored in it, a value goes from the
+// sender's stack to the receiver's. A buffered channel is a table with the ring of values in its
+// array part, so that sends and receives that need not wait are plain Lua on that table
+// (lua/weft/internal/chan.lua) and compile into the caller's trace. Measured, send and receive
+// together, ns compiled / compiled over 1,024 channels / interpreted: table with array slots 8 /
+// 25 / 210; with named fields 7 / 30 / 205; a C function 135 / - / 186. Array slots are what C
+// reads and writes fastest.
 //
 // Invariants:
 //   - receivers wait only while nothing is buffered and no sender waits; senders only while the
@@ -21,7 +22,8 @@
 #include "conc/obj.h"
 #include "task/park.h"
 
-enum wf_chan_slot {  // of the table of a buffered channel; lua/weft/internal/chan.lua knows them too
+// The slots of a buffered channel's table. lua/weft/internal/chan.lua knows them too.
+enum wf_chan_slot {
   WF_CHAN_CORE,
   WF_CHAN_COUNT,
   WF_CHAN_READ,
@@ -39,11 +41,11 @@ typedef struct wf_tick wf_tick;
 typedef struct wf_chan {
   wf_obj obj;
   wf_link recvq, sendq;
-  wf_tick *tick;        // a timer's channel: where its values come from (conc/tick.h)
+  wf_tick *tick;  // a timer's channel: where its values come from (conc/tick.h)
   uint32_t capacity;
   bool closed;
-  bool has_error;       // closed with an error, which is in the environment of the userdata at [1]
-  bool system;          // only weft may close it
+  bool has_error;  // closed with an error, which is in the environment of the userdata at [1]
+  bool system;     // only weft may close it
   bool slow_send, slow_recv;  // what the limits in the table say
 } wf_chan;
 

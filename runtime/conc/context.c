@@ -12,10 +12,10 @@
 // by the registry, as what it does may matter though nobody refers to either any more.
 typedef struct after {
   wf_obj obj;
-  wf_link link;   // in ctx->afters while it waits
-  wf_held held;   // likewise
-  wf_ctx *ctx;    // counted
-  int fn;         // registry reference
+  wf_link link;      // in ctx->afters while it waits
+  wf_held held;      // likewise
+  wf_ctx *ctx;       // counted
+  int fn;            // registry reference
   uint64_t creator;  // the task that asked for it,
   uint32_t site;     // and where
 } after;
@@ -167,8 +167,7 @@ void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
 
 static void let_go(wf_obj *obj) { free_after((after *)obj); }
 
-static const wf_kind after_kind = {
-    .name = "after_func", .size = sizeof(after), .let_go = let_go};
+static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after), .let_go = let_go};
 static const char tag_after;
 
 void wf_ctx_after(lua_State *L, wf_ctx *ctx) {

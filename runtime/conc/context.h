@@ -3,6 +3,7 @@
 // this tree at index 0; values, causes and the way up are in Lua, what has to happen when no Lua
 // runs is here. A child refers to its parent and not the other way round: a context that nobody
 // uses is collected while its parent lives.
+// Symbols: wf_ctx
 #ifndef WF_CONC_CONTEXT_H
 #define WF_CONC_CONTEXT_H
 
@@ -17,13 +18,13 @@ typedef struct wf_ctx {
   struct wf_ctx *parent;  // counted; NULL at the root
   wf_link sibling;        // in parent->children while live
   wf_link children;
-  wf_link waiters;        // tasks whose call takes this context
-  wf_link afters;         // after_func
-  wf_chan *done;          // counted; NULL until somebody asks for it
+  wf_link waiters;  // tasks whose call takes this context
+  wf_link afters;   // after_func
+  wf_chan *done;    // counted; NULL until somebody asks for it
   wf_timer timer;
-  uint64_t deadline_ns;   // the earliest of its own and its parents', WF_NEVER
+  uint64_t deadline_ns;  // the earliest of its own and its parents', WF_NEVER
   uint8_t state;
-  bool own_end;           // ended by its own cancel or timer, not by its parent's
+  bool own_end;  // ended by its own cancel or timer, not by its parent's
 } wf_ctx;
 
 // Pushes the userdata of a node under `parent` (NULL: a root). One under an ended parent has ended

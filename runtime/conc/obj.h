@@ -14,7 +14,7 @@
 typedef struct wf_obj wf_obj;
 
 typedef struct wf_kind {
-  const char *name;             // as errors and reports call it: "channel"
+  const char *name;  // as errors and reports call it: "channel"
   size_t size;
   void (*destroy)(wf_obj *obj);  // before the memory goes; may be NULL
   void (*let_go)(wf_obj *obj);   // of a held object: ends what it waits for
@@ -30,7 +30,7 @@ typedef struct wf_held {
 struct wf_obj {
   const wf_kind *kind;
   wf_vm *vm;
-  char *label;     // weft.name, or NULL
+  char *label;  // weft.name, or NULL
   uint32_t refs;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A queue of tasks, first in, first out, and nothing else: what mutex, waitgroup and Future wait in.
-// Their state is in Lua (lua/weft/sync.lua), where it compiles into the caller's trace.
+// A queue of tasks, first in, first out, and nothing else: what mutex, waitgroup and Future wait
+// in. Their state is in Lua (lua/weft/sync.lua), where it compiles into the caller's trace.
 #ifndef WF_CONC_QUEUE_H
 #define WF_CONC_QUEUE_H
 

@@ -5,8 +5,7 @@
 
 static bool is_ready(lua_State *L, const wf_case *c) {
   if (c->ch == NULL) return false;
-  return c->value != 0 ? wf_chan_can_send(L, c->ch, c->self)
-                       : wf_chan_can_recv(L, c->ch, c->self);
+  return c->value != 0 ? wf_chan_can_send(L, c->ch, c->self) : wf_chan_can_recv(L, c->ch, c->self);
 }
 
 // Reservoir sampling over the ready cases: each of k is kept with probability 1/k.

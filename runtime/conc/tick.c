@@ -92,6 +92,6 @@ void wf_tick_settle(wf_vm *vm) {
   vm->settled = vm->stats.switches;
   // Twice: what a finaliser lets go of is found by the next collection.
   for (int i = 0; i < 2; i++) {
-    if (lua_cpcall(vm->L, collect, NULL) != 0) wf_runtime_fail(vm->rt, vm->L);
+    if (lua_cpcall(vm->L, collect, NULL) != 0) wf_runtime_fail(vm);
   }
 }

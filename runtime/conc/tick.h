@@ -11,8 +11,9 @@
 // Gives the channel a timer, stopped. Raises when memory is out.
 void wf_tick_attach(lua_State *L, wf_chan *ch);
 
-// Fires once after `seconds`, or, with `period`, again and again; a value that is still to be taken
-// is dropped. True when it was running before. Raises when memory is out; it is stopped then.
+// Fires once after `seconds`, or, with `period`, again and again; a value that is still to be
+// taken is dropped. True when it was running before. Raises when memory is out; it is stopped
+// then.
 bool wf_tick_start(lua_State *L, wf_tick *tick, double seconds, bool periodic);
 
 // Stops it and drops a value that is still to be taken. True when it was running: armed, or fired

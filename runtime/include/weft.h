@@ -77,9 +77,9 @@ typedef struct weft_config {
 
 /* What a step leaves behind. */
 typedef struct weft_step_info {
-  uint64_t tasks;     /* live */
-  uint64_t ready;     /* of these, ready to go on */
-  double next_timer;  /* seconds until the next timer is due; negative: there is none */
+  uint64_t tasks;    /* live */
+  uint64_t ready;    /* of these, ready to go on */
+  double next_timer; /* seconds until the next timer is due; negative: there is none */
 } weft_step_info;
 
 /* "0.1.0" */
@@ -89,8 +89,8 @@ WEFT_API const char *weft_version(void);
  * On failure *out is NULL. */
 WEFT_API weft_status weft_open(const weft_config *config, weft **out);
 
-/* Ends the runtime: what its tasks were doing is dropped, handles are closed, the Lua state and all
- * memory go. NULL is fine. Blocks only for finalisers of the script. */
+/* Ends the runtime: what its tasks were doing is dropped, handles are closed, the Lua state and
+ * all memory go. NULL is fine. Blocks only for finalisers of the script. */
 WEFT_API void weft_close(weft *w);
 
 /* Loads a script as the main chunk of the next run. `path` NULL: standard input. */
@@ -126,8 +126,8 @@ WEFT_API const char *weft_error(const weft *w);
 /* The Lua state, for registering functions and reading globals between runs and steps. */
 WEFT_API struct lua_State *weft_lua(weft *w);
 
-/* The libuv loop that runs and steps turn, for handles of your own: as long as one is active, tasks
- * that all wait are no deadlock. Close your handles before weft_close. */
+/* The libuv loop that runs and steps turn, for handles of your own: as long as one is active,
+ * tasks that all wait are no deadlock. Close your handles before weft_close. */
 WEFT_API struct uv_loop_s *weft_loop(weft *w);
 
 /* The entry point of the Lua module, for hosts that link the library into their own process. */

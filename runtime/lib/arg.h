@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Checking arguments: errors that name the function, the argument, what was expected and what came,
-// at the line of the script that made the call, through however many of weft's own frames.
+// Checking arguments: errors that name the function, the argument, what was expected and what
+// came, at the line of the script that made the call, through however many of weft's own frames.
+// Symbols: wf_arg, wf_raise, wf_self, wf_ctx_is_over, wf_wait_context
 #ifndef WF_LIB_ARG_H
 #define WF_LIB_ARG_H
 
@@ -19,7 +20,8 @@ _Noreturn void wf_raise_top(lua_State *L);
 _Noreturn void wf_raise(lua_State *L, const char *fmt, ...);
 
 // `bad argument #arg to 'fname' (expected expected, got …)`; idx is where the argument lies.
-_Noreturn void wf_arg_fail(lua_State *L, int arg, const char *fname, const char *expected, int idx);
+_Noreturn void wf_arg_fail(lua_State *L, int arg, const char *fname, const char *expected,
+                           int idx);
 
 // `calling 'fname' on bad self (…)`, for the value at 1.
 _Noreturn void wf_self_fail(lua_State *L, const char *fname, const char *type, const char *var);

@@ -72,7 +72,10 @@ static int l_recv(lua_State *L) {
   }
   switch (wf_chan_try_recv(L, ch, 1)) {
     case WF_CHAN_DONE: return 1;
-    case WF_CHAN_CLOSED: lua_pushnil(L); wf_chan_push_error(L, ch, 1); return 2;
+    case WF_CHAN_CLOSED:
+      lua_pushnil(L);
+      wf_chan_push_error(L, ch, 1);
+      return 2;
     case WF_CHAN_BLOCK: break;
   }
   wf_check_can_park(vm, L, "recv");
@@ -103,7 +106,10 @@ static int l_try_recv(lua_State *L) {
   wf_chan *ch = self_chan(L, "try_recv");
   switch (wf_chan_try_recv(L, ch, 1)) {
     case WF_CHAN_DONE: return 1;
-    case WF_CHAN_CLOSED: lua_pushnil(L); wf_chan_push_error(L, ch, 1); return 2;
+    case WF_CHAN_CLOSED:
+      lua_pushnil(L);
+      wf_chan_push_error(L, ch, 1);
+      return 2;
     case WF_CHAN_BLOCK: break;
   }
   lua_pushnil(L);
@@ -162,13 +168,14 @@ static int l_is_chan(lua_State *L) {
   return 1;
 }
 
-// chan_types(unbuffered, buffered, send_case): the metatables, made in Lua.
+// chan_types(unbuffered, buffered, receiving view, send case): the metatables, made in Lua.
 static int l_chan_types(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, 1, "__gc");
   wf_vm_set_ref(vm, L, WF_REF_CASE_MT);
+  wf_vm_set_ref(vm, L, WF_REF_VIEW_MT);
   wf_vm_set_ref(vm, L, WF_REF_BUFFER_MT);
   wf_vm_set_ref(vm, L, WF_REF_CHAN_MT);
   return 0;
@@ -196,15 +203,24 @@ static int l_bad_self(lua_State *L) {
 }
 
 void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"chan", l_chan},           {"send", l_send},
-      {"recv", l_recv},           {"try_send", l_try_send},
-      {"try_recv", l_try_recv},   {"close", l_close},
-      {"len", l_len},             {"cap", l_cap},
-      {"is_closed", l_is_closed}, {"closed_plainly", l_closed_plainly},
-      {"is_chan", l_is_chan},     {"chan_types", l_chan_types},
-      {"chan_system", l_chan_system}, {"close_system", l_close_system},
-      {"check_sendable", l_check_sendable}, {"raise", l_raise},         {"bad_arg", l_bad_arg},
-      {"bad_self", l_bad_self},   {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"chan", l_chan},
+                                       {"send", l_send},
+                                       {"recv", l_recv},
+                                       {"try_send", l_try_send},
+                                       {"try_recv", l_try_recv},
+                                       {"close", l_close},
+                                       {"len", l_len},
+                                       {"cap", l_cap},
+                                       {"is_closed", l_is_closed},
+                                       {"closed_plainly", l_closed_plainly},
+                                       {"is_chan", l_is_chan},
+                                       {"chan_types", l_chan_types},
+                                       {"chan_system", l_chan_system},
+                                       {"close_system", l_close_system},
+                                       {"check_sendable", l_check_sendable},
+                                       {"raise", l_raise},
+                                       {"bad_arg", l_bad_arg},
+                                       {"bad_self", l_bad_self},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -84,7 +84,7 @@ static int l_resume(lua_State *L) {
     return 2;
   }
   int nargs = lua_gettop(L) - 1;
-  wf_task_reserve(L, co, nargs);
+  if (WF_UNLIKELY(!wf_task_reserve(co, nargs))) wf_raise(L, "'resume': not enough memory");
   lua_xmove(L, co, nargs);
   return resume_into(vm, L, co, nargs);
 }

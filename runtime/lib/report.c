@@ -72,7 +72,7 @@ static void push_task(lua_State *L, wf_task *task) {
 // The live tasks, in memory that L owns (pushed).
 static list all_tasks(wf_vm *vm, lua_State *L) {
   list l = {.L = L};
-  l.tasks = lua_newuserdata(L, (size_t)(vm->stats.tasks + 1) * sizeof *l.tasks);
+  l.tasks = lua_newuserdata(L, (size_t)(vm->stats.tasks + 1) * sizeof(wf_task *));
   wf_tasks_each(vm, collect, &l);
   return l;
 }

@@ -9,9 +9,10 @@
 
 static void check_outside(wf_vm *vm, lua_State *L, const char *fname) {
   if (!vm->busy) return;
-  wf_raise(L, vm->rt->module_mode
-                  ? "'%s' inside of a task: weft is running already"
-                  : "'%s' is for hosts other than weft itself: this is a task already",
+  wf_raise(L,
+           vm->rt->module_mode
+               ? "'%s' inside of a task: weft is running already"
+               : "'%s' is for hosts other than weft itself: this is a task already",
            fname);
 }
 
@@ -66,7 +67,10 @@ static int l_set_reporter(lua_State *L) {
 }
 
 void wf_lib_open_run(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"run", l_run}, {"step", l_step}, {"fail_to_load", l_fail_to_load}, {"set_reporter", l_set_reporter}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"run", l_run},
+                                       {"step", l_step},
+                                       {"fail_to_load", l_fail_to_load},
+                                       {"set_reporter", l_set_reporter},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -23,8 +23,8 @@ static bool is_default(wf_vm *vm, lua_State *L, int idx) {
   return same;
 }
 
-// Understands the argument at `i`. Where a case is not the channel itself (a send case, a view) the
-// channel is pushed and stays on the stack.
+// Understands the argument at `i`. Where a case is not the channel itself (a send case, a view)
+// the channel is pushed and stays on the stack.
 static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
   wf_case c = {.index = i, .self = i};
   if (lua_isnil(L, i)) return c;
@@ -38,8 +38,8 @@ static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
     c.ch = wf_chan_at(L, -1);
     c.value = i;
     if (!has_value) c.ch = NULL;
-  } else if (lua_istable(L, i)) {
-    lua_rawgeti(L, i, 0);  // a receiving view holds its channel there
+  } else if (has_type(vm, L, i, WF_REF_VIEW_MT)) {
+    lua_rawgeti(L, i, 0);
     c.ch = wf_chan_at(L, -1);
   }
   if (c.ch == NULL) {
@@ -77,11 +77,7 @@ static int l_select(lua_State *L) {
 static int l_is_case(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   bool is = wf_chan_at(L, 1) != NULL || has_type(vm, L, 1, WF_REF_CASE_MT);
-  if (!is && lua_istable(L, 1)) {
-    lua_rawgeti(L, 1, 0);
-    is = wf_chan_at(L, -1) != NULL;
-  }
-  lua_pushboolean(L, is);
+  lua_pushboolean(L, is || has_type(vm, L, 1, WF_REF_VIEW_MT));
   return 1;
 }
 

@@ -151,9 +151,7 @@ static int l_check_can_park(lua_State *L) {
 }
 
 // poll_missed(…) -> the same, maybe after letting others run
-static int l_poll_missed(lua_State *L) {
-  return wf_poll_missed(wf_door_vm(L), L, lua_gettop(L));
-}
+static int l_poll_missed(lua_State *L) { return wf_poll_missed(wf_door_vm(L), L, lua_gettop(L)); }
 
 // label(obj) -> its text or nil
 static int l_label(lua_State *L) {

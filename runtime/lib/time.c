@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-#include "lib/arg.h"
-#include "lib/lib.h"
 #include "conc/alarm.h"
 #include "conc/tick.h"
+#include "lib/arg.h"
+#include "lib/lib.h"
 #include "sched/runtime.h"
 #include "task/park.h"
 
@@ -83,15 +83,10 @@ static int l_alarm_stop(lua_State *L) {
 }
 
 void wf_lib_open_time(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {{"now", l_now},
-                                       {"monotonic", l_monotonic},
-                                       {"sleep", l_sleep},
-                                       {"tick", l_tick},
-                                       {"tick_start", l_tick_start},
-                                       {"tick_stop", l_tick_stop},
-                                       {"alarm", l_alarm},
-                                       {"alarm_start", l_alarm_start},
-                                       {"alarm_stop", l_alarm_stop},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"now", l_now},     {"monotonic", l_monotonic},     {"sleep", l_sleep},
+      {"tick", l_tick},   {"tick_start", l_tick_start},   {"tick_stop", l_tick_stop},
+      {"alarm", l_alarm}, {"alarm_start", l_alarm_start}, {"alarm_stop", l_alarm_stop},
+      {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -41,9 +41,7 @@ static double virtual_wall(const wf_clock *clock) {
   return clock->wall_at_zero + (double)clock->virtual_ns / 1e9;
 }
 
-void wf_clock_real(wf_clock *clock) {
-  *clock = (wf_clock){.now = real_now, .wall = real_wall};
-}
+void wf_clock_real(wf_clock *clock) { *clock = (wf_clock){.now = real_now, .wall = real_wall}; }
 
 void wf_clock_virtual(wf_clock *clock) {
   if (clock->is_virtual) return;

@@ -14,10 +14,10 @@
 typedef struct wf_clock wf_clock;
 
 struct wf_clock {
-  uint64_t (*now)(const wf_clock *clock);   // monotonic, ns
-  double (*wall)(const wf_clock *clock);    // seconds since 1970
-  uint64_t virtual_ns;                      // the time of a virtual clock
-  double wall_at_zero;                      // what `wall` said at virtual_ns == 0
+  uint64_t (*now)(const wf_clock *clock);  // monotonic, ns
+  double (*wall)(const wf_clock *clock);   // seconds since 1970
+  uint64_t virtual_ns;                     // the time of a virtual clock
+  double wall_at_zero;                     // what `wall` said at virtual_ns == 0
   bool is_virtual;
 };
 

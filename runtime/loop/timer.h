@@ -14,9 +14,9 @@ typedef struct wf_timer wf_timer;
 typedef void (*wf_timer_fn)(wf_timer *timer);
 
 struct wf_timer {
-  uint64_t when;   // ns on the VM's clock
+  uint64_t when;     // ns on the VM's clock
   wf_timer_fn fire;  // called after the timer has left the heap
-  uint32_t slot;   // place in the heap + 1; 0: not armed
+  uint32_t slot;     // place in the heap + 1; 0: not armed
 };
 
 typedef struct wf_timers {

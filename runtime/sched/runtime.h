@@ -36,11 +36,11 @@ typedef struct wf_hooks {
 typedef struct wf_runtime {
   wf_mem mem;
   const wf_hooks *hooks;
-  wf_worker worker;   // worker 0: the thread of the main VM
-  wf_vm vm;           // the main VM
+  wf_worker worker;  // worker 0: the thread of the main VM
+  wf_vm vm;          // the main VM
   uint64_t seed;
   uint64_t next_task_id;
-  uint32_t workers;   // as configured
+  uint32_t workers;  // as configured
   wf_end end;
   bool warn_pending;  // list the tasks that the end of main cuts off
   bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
@@ -54,8 +54,8 @@ typedef struct wf_runtime {
 // stack, a string, is kept for the report and popped.
 void wf_runtime_end(wf_runtime *rt, lua_State *L, wf_end end);
 
-// The same after a protected call of weft's own has failed with the value on top of L's stack: out
-// of memory, or an error in somebody's finaliser.
-void wf_runtime_fail(wf_runtime *rt, lua_State *L);
+// The same after a protected call of weft's own has failed with the value on top of the stack of
+// vm->L: out of memory, or an error in somebody's finaliser.
+void wf_runtime_fail(wf_vm *vm);
 
 #endif

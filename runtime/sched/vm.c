@@ -14,6 +14,14 @@ void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
   }
 }
 
+int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg) {
+  bool running = lua_gc(vm->L, LUA_GCISRUNNING, 0) != 0;
+  if (running) (void)lua_gc(vm->L, LUA_GCSTOP, 0);
+  int status = lua_cpcall(vm->L, fn, arg);
+  if (running) (void)lua_gc(vm->L, LUA_GCRESTART, 0);
+  return status;
+}
+
 static int init_protected(lua_State *L) {
   wf_vm *vm = lua_touserdata(L, 1);
   vm->L = lua_newthread(L);
@@ -24,8 +32,9 @@ static int init_protected(lua_State *L) {
   wf_vm_set_ref(vm, L, WF_REF_CANCELED);
   lua_pushliteral(L, "context deadline exceeded");
   wf_vm_set_ref(vm, L, WF_REF_DEADLINE);
-  lua_pushliteral(L, "attempt to yield outside of a coroutine (by a coroutine.yield that was "
-                     "kept from before weft was loaded)");
+  lua_pushliteral(L,
+                  "attempt to yield outside of a coroutine (by a coroutine.yield that was "
+                  "kept from before weft was loaded)");
   wf_vm_set_ref(vm, L, WF_REF_STRAY_YIELD);
   // Makes the registry's list of free references, so that giving one back never allocates.
   lua_pushboolean(L, 1);

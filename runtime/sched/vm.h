@@ -33,9 +33,9 @@ enum { WF_WAIT_CLASSES = 6 };  // blocks of 1, 2, 4, … 32 waiters are kept for
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {
-  wf_link slabs;            // with free structs, first the ones to use
+  wf_link slabs;  // with free structs, first the ones to use
   wf_link full_slabs;
-  struct wf_task *warm;     // finished tasks whose coroutine is reused
+  struct wf_task *warm;  // finished tasks whose coroutine is reused
   uint32_t warm_count;
 } wf_task_pool;
 
@@ -49,54 +49,55 @@ typedef struct wf_sites {
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
-  lua_State *L;              // the scheduler's own state: no task ever runs on it
-  struct wf_task *current;   // the task that runs now, NULL between tasks
-  lua_State *running;        // the innermost coroutine that weft resumed
-  bool chain_ok;             // every coroutine from the task down to `running` can yield
-  lua_State *broken_at;      // when not: the one whose stack holds the C function
-  bool stop;                 // run no further task: main has ended, or a panic
-  uint32_t depth;            // of coroutines in coroutines, on the C stack now
-  bool busy;                 // a run or a step is under way
+  lua_State *L;             // the scheduler's own state: no task ever runs on it
+  struct wf_task *current;  // the task that runs now, NULL between tasks
+  lua_State *running;       // the innermost coroutine that weft resumed
+  bool chain_ok;            // every coroutine from the task down to `running` can yield
+  lua_State *broken_at;     // when not: the one whose stack holds the C function
+  bool stop;                // run no further task: main has ended, or a panic
+  uint32_t depth;           // of coroutines in coroutines, on the C stack now
+  bool busy;                // a run or a step is under way
   wf_runq runq;
   wf_clock clock;
-  uint64_t start_ns;         // zero of weft.time.monotonic()
-  uint64_t now_ns;           // the clock at the last turn of the loop
-  uint64_t poll_start_ns;    // the first fruitless poll of this slice, 0: none yet
-  uint64_t slice;            // number of the current resume
-  uint64_t poll_slice;       // the slice that poll_start_ns belongs to
+  uint64_t start_ns;       // zero of weft.time.monotonic()
+  uint64_t now_ns;         // the clock at the last turn of the loop
+  uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
+  uint64_t slice;          // number of the current resume
+  uint64_t poll_slice;     // the slice that poll_start_ns belongs to
   wf_timers timers;
   wf_task_pool tasks;
   wf_sites sites;
   struct wf_waits *free_waits[WF_WAIT_CLASSES];  // task/park.c
   wf_rand rand;
-  const void *globals;       // identity of the globals table
-  int refs[24];              // registry references (sched/vm.h: wf_vm_ref)
-  uint64_t settled;          // the count of switches at the last collection of wf_hooks.settle
-  wf_link held;              // objects that wait for something (conc/obj.h)
-  uint64_t objects;          // shareable objects that still exist
-  bool orphaned;             // the Lua state is gone; the last object takes the runtime with it
-  int main_ref;              // anchor of L
-  int collected_kb;          // the heap after the last collection that a step has finished
-  bool owns_state;           // lua_close at the end
+  const void *globals;  // identity of the globals table
+  int refs[24];         // registry references (sched/vm.h: wf_vm_ref)
+  uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
+  wf_link held;         // objects that wait for something (conc/obj.h)
+  uint64_t objects;     // shareable objects that still exist
+  bool orphaned;        // the Lua state is gone; the last object takes the runtime with it
+  int main_ref;         // anchor of L
+  int collected_kb;     // the heap after the last collection that a step has finished
+  bool owns_state;      // lua_close at the end
   wf_vm_stats stats;
 } wf_vm;
 
 // Values that must be at hand where nothing may allocate.
 typedef enum wf_vm_ref {
-  WF_REF_CLOSED,      // "closed"
-  WF_REF_CANCELED,    // "context canceled"
-  WF_REF_DEADLINE,    // "context deadline exceeded"
-  WF_REF_RUN_DEFERS,  // lua/weft/internal/task.lua: run_defers
-  WF_REF_ON_PANIC,    // weft.on_panic's function, or LUA_NOREF
-  WF_REF_PROXY_MT,    // of userdata proxies that are hidden in a table
-  WF_REF_CHAN_MT,     // of unbuffered channels
-  WF_REF_BUFFER_MT,   // of buffered ones
-  WF_REF_CASE_MT,     // of send cases of a select
-  WF_REF_DEFAULT,     // weft.default
-  WF_REF_RAW,         // the table of C functions that weft's Lua modules are built on
-  WF_REF_ERROR_PATH,  // task/trace.c
-  WF_REF_STRAY_YIELD, // the error of a task that yields past weft
-  WF_REF_REPORT,      // lua/weft/internal/report.lua: report(kind)
+  WF_REF_CLOSED,       // "closed"
+  WF_REF_CANCELED,     // "context canceled"
+  WF_REF_DEADLINE,     // "context deadline exceeded"
+  WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
+  WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
+  WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
+  WF_REF_CHAN_MT,      // of unbuffered channels
+  WF_REF_BUFFER_MT,    // of buffered ones
+  WF_REF_VIEW_MT,      // of views that only receive
+  WF_REF_CASE_MT,      // of send cases of a select
+  WF_REF_DEFAULT,      // weft.default
+  WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
+  WF_REF_ERROR_PATH,   // task/trace.c
+  WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
+  WF_REF_REPORT,       // lua/weft/internal/report.lua: report(kind)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
@@ -106,6 +107,11 @@ static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
 // Anchors the value on top of L's stack under `ref`, in place of what was there; pops it. Raises
 // on L when memory is out.
 void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref);
+
+// lua_cpcall on the scheduler's own state with the collector at rest, so that nobody's finaliser
+// runs inside, where its error would be taken for one of weft's. 0, or the status, and then the
+// error value is on top of vm->L.
+int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg);
 
 // Prepares the struct for the universe of `host`, whose main thread or coroutine it may be; the
 // scheduler gets a thread of its own there. 0, or -1 when memory is out (nothing is left behind).

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One round: a batch of tasks, then a look at the clock for timers that are due, then, at most
-// every POLL_NS, at the event loop (a look at the clock costs 25 ns, at an empty loop 600, a switch
-// 27), so that neither a stream of ready tasks nor a busy loop starves the other.
+// every POLL_NS, at the event loop (a look at the clock costs 25 ns, at an empty loop 600, a
+// switch 27), so that neither a stream of ready tasks nor a busy loop starves the other.
 #include "sched/worker.h"
 
 #include "sched/runtime.h"

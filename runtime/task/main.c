@@ -31,12 +31,12 @@ static int make_report(lua_State *L) {
   return 0;
 }
 
-// Asks lua/weft/internal/report.lua for a report; true when there is one, which is then the text of
-// the runtime's end.
+// Asks lua/weft/internal/report.lua for a report; true when there is one, which is then the text
+// of the runtime's end.
 static bool report(wf_vm *vm, const char *kind) {
   report_call call = {.vm = vm, .kind = kind};
-  if (lua_cpcall(vm->L, make_report, &call) != 0) {
-    wf_runtime_fail(vm->rt, vm->L);
+  if (wf_vm_call_protected(vm, make_report, &call) != 0) {
+    wf_runtime_fail(vm);
     return true;
   }
   return call.has_text;
@@ -134,7 +134,7 @@ static void collect_with_rest(const frame *f) {
   while (!vm->stop && has_time(f)) {
     if (lua_gc(vm->L, LUA_GCCOUNT, 0) < vm->collected_kb + GC_WORTH_KB) return;
     bool finished = false;
-    if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm->rt, vm->L);
+    if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm);
     if (finished) vm->collected_kb = lua_gc(vm->L, LUA_GCCOUNT, 0);
   }
 }

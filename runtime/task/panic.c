@@ -12,7 +12,7 @@
 
 typedef struct failure {
   wf_vm *vm;
-  wf_task *task;    // NULL: an orphan
+  wf_task *task;  // NULL: an orphan
   bool after_defers;
 } failure;
 
@@ -98,8 +98,8 @@ static int report(lua_State *L) {
 static void run_report(failure *f) {
   wf_vm *vm = f->vm;
   wf_task *task = f->task;
-  if (lua_cpcall(vm->L, report, f) != 0) {
-    wf_runtime_fail(vm->rt, vm->L);
+  if (wf_vm_call_protected(vm, report, f) != 0) {
+    wf_runtime_fail(vm);
   } else if (task->state == WF_READY) {
     return;  // its deferred calls come first
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What happens to an error that nobody caught. Its task's deferred calls run first; then it goes to
-// weft.on_panic's function, or else it ends the runtime.
+// What happens to an error that nobody caught. Its task's deferred calls run first; then it goes
+// to weft.on_panic's function, or else it ends the runtime.
 #ifndef WF_TASK_PANIC_H
 #define WF_TASK_PANIC_H
 
@@ -18,8 +18,8 @@ void wf_panic_after_defers(struct wf_vm *vm, struct wf_task *task);
 // The task yielded without parking, through a coroutine.yield that weft does not know.
 void wf_panic_stray_yield(struct wf_vm *vm, struct wf_task *task);
 
-// A failure outside of a task's own run (a Future that nobody awaited): error and traceback are the
-// two values on top of L's stack; popped. Raises on L when memory is out.
+// A failure outside of a task's own run (a Future that nobody awaited): error and traceback are
+// the two values on top of L's stack; popped. Raises on L when memory is out.
 void wf_panic_orphan(struct wf_vm *vm, lua_State *L);
 
 #endif

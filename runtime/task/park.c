@@ -12,9 +12,9 @@
 enum { POLL_SLICE_NS = 10000000 };
 
 static const char *const reason_names[] = {
-    [WF_WAIT_NONE] = "waiting",      [WF_WAIT_CHAN_RECV] = "chan receive",
+    [WF_WAIT_NONE] = "waiting",        [WF_WAIT_CHAN_RECV] = "chan receive",
     [WF_WAIT_CHAN_SEND] = "chan send", [WF_WAIT_SELECT] = "select",
-    [WF_WAIT_SLEEP] = "sleep",       [WF_WAIT_MUTEX] = "mutex",
+    [WF_WAIT_SLEEP] = "sleep",         [WF_WAIT_MUTEX] = "mutex",
     [WF_WAIT_WAITGROUP] = "waitgroup", [WF_WAIT_AWAIT] = "await",
 };
 
@@ -97,20 +97,20 @@ static size_t waits_size(uint32_t capacity) {
   return sizeof(wf_waits) + capacity * sizeof(wf_waiter);
 }
 
-// Blocks are kept in the VM by size class: a select costs no malloc after the first.
+// Blocks are kept in the VM by size size_class: a select costs no malloc after the first.
 wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
   wf_task *task = vm->current;
   WF_ASSERT(task->extra == NULL);
-  uint32_t class = 0;
-  while ((1U << class) < count) class++;
+  uint32_t size_class = 0;
+  while ((1U << size_class) < count) size_class++;
   wf_waits *waits = NULL;
-  if (class < WF_WAIT_CLASSES && vm->free_waits[class] != NULL) {
-    waits = vm->free_waits[class];
-    vm->free_waits[class] = *(wf_waits **)(void *)waits->waiters;
+  if (size_class < WF_WAIT_CLASSES && vm->free_waits[size_class] != NULL) {
+    waits = vm->free_waits[size_class];
+    vm->free_waits[size_class] = *(wf_waits **)(void *)waits->waiters;
   } else {
-    waits = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, waits_size(1U << class));
+    waits = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, waits_size(1U << size_class));
     if (waits == NULL) luaL_error(L, "not enough memory");
-    waits->capacity = 1U << class;
+    waits->capacity = 1U << size_class;
   }
   waits->count = count;
   memset(waits->waiters, 0, count * sizeof(wf_waiter));
@@ -120,10 +120,10 @@ wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
 }
 
 static void free_waits(wf_vm *vm, wf_waits *waits) {
-  uint32_t class = (uint32_t)__builtin_ctz(waits->capacity);
-  if (class < WF_WAIT_CLASSES) {
-    *(wf_waits **)(void *)waits->waiters = vm->free_waits[class];
-    vm->free_waits[class] = waits;
+  uint32_t size_class = (uint32_t)__builtin_ctz(waits->capacity);
+  if (size_class < WF_WAIT_CLASSES) {
+    *(wf_waits **)(void *)waits->waiters = vm->free_waits[size_class];
+    vm->free_waits[size_class] = waits;
   } else {
     wf_mem_free(&vm->rt->mem, waits, waits_size(waits->capacity));
   }
@@ -136,10 +136,10 @@ void wf_waits_abandon(wf_task *task) {
 }
 
 void wf_waits_free_all(wf_vm *vm) {
-  for (uint32_t class = 0; class < WF_WAIT_CLASSES; class++) {
-    while (vm->free_waits[class] != NULL) {
-      wf_waits *waits = vm->free_waits[class];
-      vm->free_waits[class] = *(wf_waits **)(void *)waits->waiters;
+  for (uint32_t size_class = 0; size_class < WF_WAIT_CLASSES; size_class++) {
+    while (vm->free_waits[size_class] != NULL) {
+      wf_waits *waits = vm->free_waits[size_class];
+      vm->free_waits[size_class] = *(wf_waits **)(void *)waits->waiters;
       wf_mem_free(&vm->rt->mem, waits, waits_size(waits->capacity));
     }
   }
@@ -201,22 +201,28 @@ int wf_pass(wf_vm *vm, lua_State *L, int nresults) {
   return lua_yield(L, nresults);
 }
 
+// Whether the running task has held the VM for 10 ms since its first fruitless poll.
+static bool held_long_enough(wf_vm *vm) {
+  uint64_t now = wf_clock_coarse_ns();
+  if (vm->poll_slice == vm->slice) return now - vm->poll_start_ns >= POLL_SLICE_NS;
+  vm->poll_slice = vm->slice;
+  vm->poll_start_ns = now;
+  return false;
+}
+
 int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   vm->stats.polls++;
   if (vm->current == NULL) return nresults;
-#ifndef WEFT_TORTURE
-  uint64_t now = wf_clock_coarse_ns();
-  if (vm->poll_slice != vm->slice) {
-    vm->poll_slice = vm->slice;
-    vm->poll_start_ns = now;
-    return nresults;
-  }
-  if (now - vm->poll_start_ns < POLL_SLICE_NS) return nresults;
+  bool due = held_long_enough(vm);
+#ifdef WEFT_TORTURE
+  bool pass = true;
+#else
+  bool pass = due;
 #endif
-  if (!wf_can_park(vm, L)) return nresults;
+  if (!pass || !wf_can_park(vm, L)) return nresults;
   // A virtual clock stands still while a task is ready: for a loop that polls for a deadline it
   // has to move, as if the task were waiting.
-  if (vm->runq.count == 0) (void)wf_worker_jump(vm->worker);
+  if (due && vm->runq.count == 0) (void)wf_worker_jump(vm->worker);
   return wf_pass(vm, L, nresults);
 }
 

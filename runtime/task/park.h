@@ -9,6 +9,7 @@
 //
 // Only pushes that allocate nothing are allowed on a parked task's stack, at most WF_WAKE_SLOTS:
 // an error raised there would unwind the wrong coroutine.
+// Symbols: wf_park, wf_reason, wf_can, wf_check, wf_wait, wf_claim, wf_pass, wf_poll, wf_ready
 #ifndef WF_TASK_PARK_H
 #define WF_TASK_PARK_H
 

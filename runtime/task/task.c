@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A finished coroutine is used again for the next task: making one costs 250 ns and garbage, taking
-// a warm one 10. Tasks live in slabs, and a slab's coroutines are anchored in one table of the
-// registry, so that the write barrier of a new one touches 256 slots and not a million.
+// A finished coroutine is used again for the next task: making one costs 250 ns and garbage,
+// taking a warm one 10. Tasks live in slabs, and a slab's coroutines are anchored in one table of
+// the registry, so that the write barrier of a new one touches 256 slots and not a million.
 #include "task/task.h"
 
 #include <lauxlib.h>
@@ -18,10 +18,10 @@ enum { SLAB_TASKS = 256, MAX_WARM = 8192 };
 #endif
 
 typedef struct wf_slab {
-  wf_link link;      // in pool->slabs while it has free structs, else in full_slabs
-  wf_task *free;     // chained through run.next
+  wf_link link;   // in pool->slabs while it has free structs, else in full_slabs
+  wf_task *free;  // chained through run.next
   uint32_t used;
-  int anchors;       // registry reference of the table of its coroutines, by slot
+  int anchors;  // registry reference of the table of its coroutines, by slot
   wf_task tasks[SLAB_TASKS];
 } wf_slab;
 
@@ -134,28 +134,23 @@ static int grow_stack(lua_State *co) {
   return 0;
 }
 
-void wf_task_reserve(lua_State *L, lua_State *co, int n) {
-  if (n <= LUA_MINSTACK - 4) return;
+bool wf_task_reserve(lua_State *co, int n) {
+  if (n <= LUA_MINSTACK - 4) return true;
   int ok = n;
-  if (lua_cpcall(co, grow_stack, &ok) != 0) {
-    lua_pop(co, 1);
-    ok = 0;
-  }
-  if (ok == 0) luaL_error(L, "not enough memory");
+  if (lua_cpcall(co, grow_stack, &ok) == 0) return ok != 0;
+  lua_pop(co, 1);
+  return false;
 }
 
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
   int n = lua_gettop(L) - fn + 1;
   uint32_t site = wf_site_here(vm, L);
   wf_task *task = take_task(vm, L);
-  if (WF_UNLIKELY(n > LUA_MINSTACK - 4)) {
-    // The task must not get lost when this raises: it is free until all is there.
-    lua_State *co = task->co;
-    give_task(vm, task, true);
-    wf_task_reserve(L, co, n);
-    task = take_task(vm, L);
-  }
   lua_State *co = task->co;
+  if (WF_UNLIKELY(!wf_task_reserve(co, n))) {
+    give_task(vm, task, true);
+    luaL_error(L, "not enough memory");
+  }
   lua_xmove(L, co, n);
   task->at = co;
   task->id = ++vm->rt->next_task_id;
@@ -188,8 +183,8 @@ static int go_protected(lua_State *L) {
 
 void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site) {
   go_call call = {.vm = vm, .fn_ref = fn_ref, .creator = creator, .site = site};
-  if (lua_cpcall(vm->L, go_protected, &call) == 0) return;
-  wf_runtime_fail(vm->rt, vm->L);
+  if (wf_vm_call_protected(vm, go_protected, &call) == 0) return;
+  wf_runtime_fail(vm);
 }
 
 // The end of a task whose deferred calls, if any, have run.
@@ -280,7 +275,7 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
 #ifdef WEFT_TORTURE
     wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
-    if (lua_cpcall(vm->L, gc_step, NULL) != 0) wf_runtime_fail(vm->rt, vm->L);
+    if (lua_cpcall(vm->L, gc_step, NULL) != 0) wf_runtime_fail(vm);
 #else
     wf_runnable *r = wf_runq_pop(&vm->runq);
 #endif

@@ -31,24 +31,24 @@ typedef enum wf_task_flag {
 } wf_task_flag;
 
 typedef struct wf_task {
-  wf_runnable run;     // first: a runnable is a task
-  lua_State *co;       // the task's own coroutine
-  lua_State *at;       // the innermost coroutine, when parked inside user coroutines; else co
+  wf_runnable run;  // first: a runnable is a task
+  lua_State *co;    // the task's own coroutine
+  lua_State *at;    // the innermost coroutine, when parked inside user coroutines; else co
   wf_vm *vm;
-  union {              // what a waiting task needs
+  union {  // what a waiting task needs
     wf_waiter waiter;
     wf_timer timer;
   } wait;
-  wf_waits *extra;     // more waiters than the one above (select, a context), or NULL
-  uint64_t id;         // 1 is main
-  uint64_t creator;    // id of the task that started this one, 0: none
-  uint64_t since_ns;   // when it came into its state, on the VM's clock as of the last turn
-  uint32_t site;       // where it was created (task/site.h)
-  int32_t nresults;    // values for the next resume that lie on top of the stack of `at`
-  int32_t defers;      // registry reference of the list of deferred calls, or LUA_NOREF
-  uint16_t slot;       // place in its slab
+  wf_waits *extra;    // more waiters than the one above (select, a context), or NULL
+  uint64_t id;        // 1 is main
+  uint64_t creator;   // id of the task that started this one, 0: none
+  uint64_t since_ns;  // when it came into its state, on the VM's clock as of the last turn
+  uint32_t site;      // where it was created (task/site.h)
+  int32_t nresults;   // values for the next resume that lie on top of the stack of `at`
+  int32_t defers;     // registry reference of the list of deferred calls, or LUA_NOREF
+  uint16_t slot;      // place in its slab
   uint8_t state, reason, flags;
-  bool timed;          // wait.timer is in use, not wait.waiter
+  bool timed;  // wait.timer is in use, not wait.waiter
 } wf_task;
 
 // Makes a task of the function at `fn` of L's stack and the values above it, and makes it ready;
@@ -57,13 +57,13 @@ typedef struct wf_task {
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn);
 
 // Starts the function under a registry reference, from where no Lua runs. When memory is out the
-// runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say who
-// asked for it, and where.
+// runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say
+// who asked for it, and where.
 void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site);
 
-// Makes room for n more values on a coroutine that does not run. Raises on L when memory is out;
-// that cannot be left to lua_checkstack, which would raise on `co`.
-void wf_task_reserve(lua_State *L, lua_State *co, int n);
+// Makes room for n more values on a coroutine that does not run; false when memory is out. (That
+// cannot be left to lua_checkstack, which may raise, and on `co`.)
+bool wf_task_reserve(lua_State *co, int n);
 
 // Runs up to `max` ready tasks (wf_hooks.run_batch).
 void wf_task_run_batch(wf_vm *vm, uint32_t max);

@@ -65,25 +65,23 @@ static lua_State *resumed_by(lua_State *co) {
   return inner;
 }
 
-// Pushes the traces of the coroutines inside `co`, innermost first, then its own.
-static int push_nested(lua_State *L, lua_State *co, const wf_task *task, int depth) {
-  int pushed = 0;
-  if (co != task->at && depth < 32) {
-    lua_State *inner = resumed_by(co);
-    if (inner != NULL && inner != co) pushed = push_nested(L, inner, task, depth + 1);
-  }
-  luaL_checkstack(L, 4, NULL);
-  push_trace(L, co, 0);
-  if (depth > 0) {
-    lua_pushliteral(L, "\nresumed by, ");
-    return pushed + 2;
-  }
-  return pushed + 1;
-}
+enum { MAX_NESTED = 32 };  // coroutines that a trace shows
 
 void wf_trace_push_task(lua_State *L, wf_task *task) {
-  int n = push_nested(L, task->co, task, 0);
-  lua_concat(L, n);
+  lua_State *chain[MAX_NESTED];
+  int n = 0;
+  for (lua_State *co = task->co; co != NULL && n < MAX_NESTED; n++) {
+    chain[n] = co;
+    co = co != task->at ? resumed_by(co) : NULL;
+  }
+  luaL_checkstack(L, 2 * n + 4, NULL);
+  int pushed = 0;
+  while (n-- > 0) {
+    push_trace(L, chain[n], 0);
+    if (n > 0) lua_pushliteral(L, "\nresumed by, ");
+    pushed += n > 0 ? 2 : 1;
+  }
+  lua_concat(L, pushed);
 }
 
 void wf_trace_push_running(wf_vm *vm, lua_State *L, int level) {

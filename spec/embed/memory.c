@@ -39,7 +39,8 @@ static const char workload[] =
     "  local sum, open = 0, 2\n"
     "  while open > 0 do\n"
     "    local i, v = weft.select(a, b, weft.chan():sending(1))\n"
-    "    if v then sum = sum + v else open = open - 1 if i == 1 then a = nil else b = nil end end\n"
+    "    if v then sum = sum + v else open = open - 1 if i == 1 then a = nil else b = nil end "
+    "end\n"
     "    if not a or not b then break end\n"
     "  end\n"
     "  local ctx, cancel = context.with_timeout(context.background(), 0.5)\n"
@@ -57,7 +58,8 @@ static const char workload[] =
     "  local t, tick = time.timer(1), time.ticker(0.25)\n"
     "  tick.c:recv() t:stop() tick:stop()\n"
     "  time.after_func(0.1, function() end)\n"
-    "  local gen = coroutine.wrap(function() for i = 1, 3 do weft.sleep(0.1) coroutine.yield(i) end end)\n"
+    "  local gen = coroutine.wrap(function() for i = 1, 3 do weft.sleep(0.1) coroutine.yield(i) "
+    "end end)\n"
     "  assert(gen() == 1 and gen() == 2)\n"
     "  weft.defer(function() end)\n"
     "  weft.name(weft.chan(), 'labelled')\n"
@@ -82,7 +84,8 @@ static bool run_once(long fail_at) {
   if (status != WEFT_OK) {
     CHECK(w == NULL);
     CHECK(m.blocks == 0);
-    if (m.blocks != 0) (void)fprintf(stderr, "allocation %ld: %lld blocks lost\n", fail_at, m.blocks);
+    if (m.blocks != 0)
+      (void)fprintf(stderr, "allocation %ld: %lld blocks lost\n", fail_at, m.blocks);
     return false;
   }
   bool clean = false;
@@ -100,14 +103,16 @@ static bool run_once(long fail_at) {
   }
   // Whatever has happened, the runtime still works.
   m.fail_at = 0;
-  bool again = weft_load_string(w, "assert(require'weft'.async(function() return 7 end):await()==7)",
-                                "=again") == WEFT_OK &&
-               weft_run(w) == WEFT_OK;
+  bool again =
+      weft_load_string(w, "assert(require'weft'.async(function() return 7 end):await()==7)",
+                       "=again") == WEFT_OK &&
+      weft_run(w) == WEFT_OK;
   if (!again) (void)fprintf(stderr, "allocation %ld: %s\n", fail_at, weft_error(w));
   CHECK(again);
   weft_close(w);
   CHECK(m.blocks == 0);
-  if (m.blocks != 0) (void)fprintf(stderr, "allocation %ld: %lld blocks lost\n", fail_at, m.blocks);
+  if (m.blocks != 0)
+    (void)fprintf(stderr, "allocation %ld: %lld blocks lost\n", fail_at, m.blocks);
   return clean && fail_at > m.calls;
 }
 

@@ -126,8 +126,7 @@ for class, token in pairs({ [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED }) 
   class.__tostring = describe
 end
 
--- Views. A receiving one holds its channel at 0, where select looks for it; a sending one at 1,
--- where it does not.
+-- Views. A receiving one holds its channel at 0, where select looks for it.
 local function forward(class, slot, names)
   for _, name in ipairs(names) do
     class[name] = function(self, ...)
@@ -161,6 +160,6 @@ function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(sel
 refuse(SendOnly)
 refuse(RecvOnly)
 
-raw.chan_types(Unbuffered, Buffered, Case)
+raw.chan_types(Unbuffered, Buffered, RecvOnly, Case)
 
 return raw.chan

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- User coroutines inside tasks. A blocking call deep in a coroutine suspends the whole task: the
--- frames here pass the suspension on (PARKED) and go back in when the task is woken. Everything else
--- is stock behaviour. runtime/lib/coroutine.c is the other half; its stack traces find the inner
--- coroutine as the first local of `settle` and `settle_wrapped`.
+-- frames here pass the suspension on (PARKED) and go back in when the task is woken. Everything
+-- else is stock behaviour. runtime/lib/coroutine.c is the other half; its stack traces find the
+-- inner coroutine as the first local of `settle` and `settle_wrapped`.
 local _, raw = ...
 
 local resume, continue, suspend = raw.resume, raw.continue, raw.suspend

@@ -31,10 +31,11 @@ function M.stacks()
   local stacks, now = raw.task_stacks(), raw.monotonic()
   local groups, order = {}, {}
   for _, task in ipairs(M.tasks()) do
-    local key = concat({ task.state, task.label or "", task.created_by, stacks[task.id] or "" }, "\0")
+    local stack = stacks[task.id] or ""
+    local key = concat({ task.state, task.label or "", task.created_by, stack }, "\0")
     local group = groups[key]
     if not group then
-      group = { first = task, stack = stacks[task.id] or "", count = 0 }
+      group = { first = task, stack = stack, count = 0 }
       groups[key] = group
       order[#order + 1] = group
     end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- `require` and `dofile` as Lua functions, so that a module may block while it loads: the stock ones
--- are C functions that call back, which a task cannot be suspended across. A task that requires a
--- module which another task is loading waits for it.
+-- `require` and `dofile` as Lua functions, so that a module may block while it loads: the stock
+-- ones are C functions that call back, which a task cannot be suspended across. A task that
+-- requires a module which another task is loading waits for it.
 local _, raw = ...
 
 local error, type, tostring, ipairs, loadfile = error, type, tostring, ipairs, loadfile

@@ -43,7 +43,9 @@ end
 
 function M.select(case, ...)
   if type(case) == "table" and getmetatable(case) == nil then
-    if select("#", ...) > 0 then raise("'select': names go into one table, without further cases") end
+    if select("#", ...) > 0 then
+      raise("'select': names go into one table, without further cases")
+    end
     return select_named(case)
   end
   return settle(raw_select(case, ...))
