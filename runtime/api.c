@@ -53,15 +53,17 @@ static uint64_t any_seed(const weft *w) {
   return seed * 0x9e3779b97f4a7c15U;
 }
 
-weft *wf_api_new(const weft_config *config) {
-  wf_mem mem = {.fn = config->alloc != NULL ? config->alloc : wf_mem_default,
-                .ud = config->alloc_ud};
-  weft *w = wf_mem_new(&mem, sizeof *w);
-  if (w == NULL) return NULL;
+static wf_mem mem_of(const weft_config *config) {
+  return (wf_mem){.fn = config->alloc != NULL ? config->alloc : wf_mem_default,
+                  .ud = config->alloc_ud};
+}
+
+void wf_api_init(weft *w, const weft_config *config) {
+  memset(w, 0, sizeof *w);
   w->config = *config;
   if (w->config.on_panic == NULL) w->config.on_panic = to_stderr;
   wf_runtime *rt = &w->rt;
-  rt->mem = mem;
+  rt->mem = mem_of(config);
   rt->hooks = &hooks;
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
   rt->workers = config->workers;
@@ -71,7 +73,6 @@ weft *wf_api_new(const weft_config *config) {
   rt->worker.rt = rt;
   rt->worker.vm = &rt->vm;
   w->main_fn = w->requires = w->args = LUA_NOREF;
-  return w;
 }
 
 static int open_libs(lua_State *L) {
@@ -103,6 +104,12 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
   return status == LUA_ERRMEM ? WEFT_ERR_MEMORY : WEFT_ERR_SYSTEM;
 }
 
+void wf_api_let_go(weft *w) {
+  if (!w->has_vm) return;
+  wf_tasks_abandon(&w->rt.vm);
+  wf_obj_release_all(&w->rt.vm);
+}
+
 void wf_api_free(weft *w) {
   wf_runtime *rt = &w->rt;
   if (w->has_vm) {
@@ -111,7 +118,12 @@ void wf_api_free(weft *w) {
     wf_vm_deinit(&rt->vm);
   }
   if (w->has_loop) wf_loop_close(&rt->worker.loop);
-  wf_mem mem = rt->mem;
+  w->has_vm = w->has_loop = false;
+}
+
+static void free_all(weft *w) {
+  wf_api_free(w);
+  wf_mem mem = w->rt.mem;
   wf_mem_free(&mem, w, sizeof *w);
 }
 
@@ -130,15 +142,18 @@ static lua_State *new_state(weft *w) {
 weft_status weft_open(const weft_config *config, weft **out) {
   static const weft_config defaults;
   *out = NULL;
-  weft *w = wf_api_new(config != NULL ? config : &defaults);
+  if (config == NULL) config = &defaults;
+  wf_mem mem = mem_of(config);
+  weft *w = wf_mem_new(&mem, sizeof *w);
   if (w == NULL) return WEFT_ERR_MEMORY;
+  wf_api_init(w, config);
   lua_State *L = new_state(w);
   weft_status status = L != NULL ? wf_api_attach(w, L) : WEFT_ERR_MEMORY;
   if (status != WEFT_OK) {
     w->rt.vm.owns_state = true;
-    if (w->has_vm) wf_obj_release_all(&w->rt.vm);
+    wf_api_let_go(w);
     if (L != NULL) lua_close(L);
-    wf_api_free(w);
+    free_all(w);
     return status;
   }
   w->rt.vm.owns_state = true;
@@ -148,10 +163,10 @@ weft_status weft_open(const weft_config *config, weft **out) {
 
 void weft_close(weft *w) {
   if (w == NULL) return;
-  wf_obj_release_all(&w->rt.vm);
+  wf_api_let_go(w);
   // The state before the rest: its finalisers still reach the objects of the runtime.
   lua_close(w->L);
-  wf_api_free(w);
+  free_all(w);
 }
 
 static weft_status misuse(weft *w) {

@@ -21,13 +21,16 @@ struct weft {
   char error[1024];
 };
 
-// A runtime without a Lua state; NULL when memory is out.
-weft *wf_api_new(const weft_config *config);
+// Prepares a runtime without a Lua state in memory of the caller's.
+void wf_api_init(weft *w, const weft_config *config);
 
 // Puts it into the universe of L. After a failure only wf_api_free is left to call.
 weft_status wf_api_attach(weft *w, lua_State *L);
 
-// Frees everything but the Lua state.
+// The first half of closing, while the Lua state still stands.
+void wf_api_let_go(weft *w);
+
+// Frees everything but the Lua state and the struct itself.
 void wf_api_free(weft *w);
 
 #endif

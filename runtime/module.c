@@ -8,41 +8,41 @@
 
 static const char registry_key;
 
-// __gc of the anchor in the registry: the state is being closed.
+// __gc of the runtime: the state is being closed. Its memory stays until all finalisers have run,
+// as it is Lua's: older ones may still call functions of weft.
 static int release(lua_State *L) {
-  weft **anchor = lua_touserdata(L, 1);
-  weft *w = *anchor;
-  *anchor = NULL;
-  if (w == NULL) return 0;
-  wf_obj_release_all(&w->rt.vm);
+  weft *w = lua_touserdata(L, 1);
+  if (w->rt.vm.orphaned) return 0;
+  wf_api_let_go(w);
   w->rt.vm.orphaned = true;
   if (w->rt.vm.objects == 0) wf_api_free(w);
   return 0;
 }
 
 static void attach(lua_State *L) {
-  weft **anchor = lua_newuserdata(L, sizeof(weft *));
-  *anchor = NULL;
+  weft *w = lua_newuserdata(L, sizeof *w);
+  w->rt.vm.orphaned = true;  // nothing to release yet
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, release);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  weft_config config = {0};
-  weft *w = wf_api_new(&config);
-  if (w == NULL) luaL_error(L, "weft: not enough memory");
-  w->rt.module_mode = true;
-  w->rt.vm.owns_state = true;
-  if (wf_api_attach(w, L) != WEFT_OK) {
-    lua_pushfstring(L, "weft: %s", w->error[0] != '\0' ? w->error : "not enough memory");
-    w->rt.vm.owns_state = false;
-    wf_api_free(w);
-    lua_error(L);
-  }
-  w->rt.vm.owns_state = true;  // its references go with the state
-  *anchor = w;
   lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
   lua_insert(L, -2);
   lua_rawset(L, LUA_REGISTRYINDEX);
+  weft_config config = {0};
+  wf_api_init(w, &config);
+  w->rt.module_mode = true;
+  if (wf_api_attach(w, L) == WEFT_OK) {
+    w->rt.vm.owns_state = true;  // its references go with the state
+    return;
+  }
+  lua_pushfstring(L, "weft: %s", w->error[0] != '\0' ? w->error : "not enough memory");
+  wf_api_free(w);
+  w->rt.vm.orphaned = true;
+  lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
+  lua_pushnil(L);
+  lua_rawset(L, LUA_REGISTRYINDEX);
+  lua_error(L);
 }
 
 static int open_module(lua_State *L, const char *name) {

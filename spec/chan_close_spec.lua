@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Channels: close, closing errors, iteration, one-way views.
+-- Channels: close, closing errors, iteration, one-way views, many tasks.
 
 local weft = require 'weft'
 local util = require 'support.util'
@@ -356,5 +356,45 @@ describe('iteration of an empty loop body', function()
       ch:close()
     end)
     util.near(2, (util.elapsed(function() for _ in ch do error 'no value expected' end end)))
+  end)
+end)
+
+describe('chan: many tasks', function()
+  it('every value is received exactly once', function()
+    for _, cap in ipairs { 0, 1, 7 } do
+      local ch, seen, wg = weft.chan(cap), {}, weft.sync.waitgroup()
+      for p = 0, 19 do
+        wg:go(function()
+          for i = 1, 50 do ch:send(p * 50 + i) end
+        end)
+      end
+      local readers = weft.sync.waitgroup()
+      for _ = 1, 7 do
+        readers:go(function()
+          for v in ch do seen[v] = (seen[v] or 0) + 1 end
+        end)
+      end
+      wg:wait()
+      ch:close()
+      readers:wait()
+      for i = 1, 1000 do assert.equals(1, seen[i]) end
+      assert.is_nil(seen[1001])
+    end
+  end)
+
+  it('ping-pong goes both ways', function()
+    local a, b = weft.chan(), weft.chan()
+    weft.go(function()
+      for v in a do b:send(v + 1) end
+      b:close()
+    end)
+    local v = 0
+    for _ = 1, 1000 do
+      a:send(v)
+      v = b:recv()
+    end
+    a:close()
+    assert.equals(1000, v)
+    assert.same({ nil, 'closed' }, { b:recv() })
   end)
 end)

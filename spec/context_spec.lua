@@ -269,6 +269,18 @@ describe('with_timeout', function()
       print(ctx:err(), ctx:cause())
     ]]
     assert.same({ 0, 'context deadline exceeded\tcause\n' }, { r.status, r.out })
+    r = proc.run [[
+      local weft = require 'weft'
+      local context, time = weft.context, weft.time
+      local parent = context.with_timeout(context.background(), 0.02, 'cause')
+      local child = context.with_value(context.with_cancel(parent), 'k', 'v')
+      local late = context.with_timeout(parent, 50)
+      local m = time.monotonic()
+      while time.monotonic() - m < 0.04 do end
+      print(child:err(), child:cause(), late:err(), late:cause(), (parent:err()))
+    ]]
+    assert.equals(('context deadline exceeded\tcause\t'):rep(2) .. 'context deadline exceeded\n',
+      r.out)
   end)
 
   it('math.huge never ends', function()

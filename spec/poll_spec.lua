@@ -142,6 +142,26 @@ describe('a poll', function()
     end
   end)
 
+  it('does not yield out of a generator that is resumed below one', function()
+    for name, poll in pairs(polls()) do
+      local ran, rounds = false, 0
+      weft.go(function() ran = true end)
+      local list = { 2, 1 }
+      table.sort(list, function(x, y)
+        local gen = coroutine.wrap(function()
+          busy(poll)
+          coroutine.yield 'mine'
+        end)
+        assert(gen() == 'mine')
+        rounds = rounds + 1
+        return x < y
+      end)
+      assert.same({ { 1, 2 }, false }, { list, ran }, name)
+      assert.is_true(rounds > 0)
+      settle()
+    end
+  end)
+
   it('leaves nothing behind', function()
     for _ = 1, 3 do
       local ch = weft.chan()

@@ -189,6 +189,14 @@ describe('a program that waits', function()
     ]])
   end)
 
+  it('is deadlocked when nothing but lost tickers runs, collected yet or not', function()
+    assert.is_true(deadlocks [[
+      local function lose() weft.time.ticker(1) weft.time.tick(1) end
+      lose()
+      weft.chan():recv()
+    ]])
+  end)
+
   it('is not deadlocked while a timer, an after, or an after_func is to come', function()
     assert.is_false(deadlocks [[
       local ch = weft.chan()

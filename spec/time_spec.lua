@@ -294,6 +294,38 @@ describe('timer', function()
     assert.same({ 1, 2, 3, 4, 5 }, log)
   end)
 
+  it('fires exactly among many that are stopped and reset', function()
+    local seed, timers, t0, wrong, fired = 7, {}, time.monotonic(), 0, 0
+    local function rnd(n)
+      seed = (seed * 1103515245 + 12345) % 2 ^ 31
+      return math.floor(seed / 65536) % n
+    end
+    local due = {}
+    for i = 1, 3000 do
+      due[i] = rnd(10000) / 100 + 1
+      timers[i] = time.after_func(due[i], function()
+        fired = fired + 1
+        if not due[i] or math.abs(time.monotonic() - t0 - due[i]) > util.NEAR then
+          wrong = wrong + 1
+        end
+      end)
+    end
+    local expected = 3000
+    for _ = 1, 6000 do
+      local i = rnd(3000) + 1
+      if rnd(3) == 0 then
+        due[i] = rnd(10000) / 100 + 1
+        if not timers[i]:reset(due[i]) then expected = expected + 1 end
+      elseif timers[i]:stop() then
+        expected = expected - 1
+        due[i] = nil
+      end
+    end
+    weft.sleep(200)
+    assert.same({ 0, expected }, { wrong, fired })
+    assert.is_true(expected > 500 and expected < 2500)
+  end)
+
   it('takes any number of starts and stops', function()
     local t = time.timer(1)
     for i = 1, 1000 do

@@ -3,7 +3,8 @@
 -- cancels whom is in C (runtime/conc/context.h); a context here is a table with its node at 0.
 local _, raw = ...
 
-local type, setmetatable, getmetatable, rawget = type, setmetatable, getmetatable, rawget
+local type, setmetatable, getmetatable = type, setmetatable, getmetatable
+local rawget, rawequal = rawget, rawequal
 
 ---@class weft.context
 local context = {

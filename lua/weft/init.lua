@@ -3,6 +3,7 @@
 -- fields: weft.time is require "weft.time".
 local _, raw = ...
 
+local require, rawset = require, rawset
 local report = raw.import "report"
 local choose = raw.import "select"
 

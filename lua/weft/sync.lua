@@ -8,6 +8,7 @@ local type, setmetatable, getmetatable, floor = type, setmetatable, getmetatable
 local error, protect = error, raw.import("task").protect
 local raise, bad_self = raw.raise, raw.bad_self
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
+local ALL = math.huge
 local WAIT_LOCK, WAIT_GROUP = 1, 2  -- runtime/lib/queue.c: wait_kinds
 
 ---@class weft.sync
@@ -97,7 +98,7 @@ local function change(self, n, fname)
   self[1] = count
   if count == 0 and self[2] then
     self[2] = false
-    queue_wake(self[0], math.huge)
+    queue_wake(self[0], ALL)
   end
 end
 

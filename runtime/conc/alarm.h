@@ -4,7 +4,7 @@
 #ifndef WF_CONC_ALARM_H
 #define WF_CONC_ALARM_H
 
-#include "conc/obj.h"
+#include "task/obj.h"
 
 typedef struct wf_alarm wf_alarm;
 

@@ -237,8 +237,10 @@ void wf_chan_close(lua_State *L, wf_chan *ch, int self, int err) {
     ch->has_error = true;
   }
   ch->closed = true;
+  wf_obj_ref(&ch->obj);  // the last waiter's claim may let go of it
   wake_closed(L, ch, err);
   set_limits(L, ch, self);
+  wf_obj_unref(&ch->obj);
 }
 
 void wf_chan_push_error(lua_State *L, wf_chan *ch, int self) {

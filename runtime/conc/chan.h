@@ -19,7 +19,7 @@
 #ifndef WF_CONC_CHAN_H
 #define WF_CONC_CHAN_H
 
-#include "conc/obj.h"
+#include "task/obj.h"
 #include "task/park.h"
 
 // The slots of a buffered channel's table. lua/weft/internal/chan.lua knows them too.

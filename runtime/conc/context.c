@@ -35,7 +35,19 @@ static void destroy(wf_obj *obj) {
   (void)wf_timer_stop(&obj->vm->timers, &ctx->timer);
   leave_parent(ctx);
   drop_done(ctx);
-  if (ctx->parent != NULL) wf_obj_unref(&ctx->parent->obj);
+  // Upwards in a loop: a chain of contexts may be deep, and each may hold the last reference to
+  // the one above.
+  wf_ctx *above = ctx->parent;
+  ctx->parent = NULL;
+  while (above != NULL) {
+    wf_ctx *next = NULL;
+    if (above->obj.refs == 1) {
+      next = above->parent;
+      above->parent = NULL;
+    }
+    wf_obj_unref(&above->obj);
+    above = next;
+  }
 }
 
 static const wf_kind kind = {.name = "context", .size = sizeof(wf_ctx), .destroy = destroy};

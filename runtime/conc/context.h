@@ -8,7 +8,7 @@
 #define WF_CONC_CONTEXT_H
 
 #include "conc/chan.h"
-#include "conc/obj.h"
+#include "task/obj.h"
 #include "task/park.h"
 
 typedef enum wf_ctx_state { WF_CTX_LIVE, WF_CTX_CANCELED, WF_CTX_DEADLINE } wf_ctx_state;

@@ -13,11 +13,13 @@ wf_queue *wf_queue_new(wf_vm *vm, lua_State *L) {
 
 uint32_t wf_queue_wake(wf_queue *queue, uint32_t max) {
   uint32_t woken = 0;
+  wf_obj_ref(&queue->obj);  // the last waiter's claim may let go of it
   for (; woken < max && !wf_list_empty(&queue->waiters); woken++) {
     wf_task *task = wf_container_of(queue->waiters.next, wf_waiter, link)->task;
     wf_claim(task);
     lua_pushboolean(task->at, 1);
     wf_ready(task, 1);
   }
+  wf_obj_unref(&queue->obj);
   return woken;
 }

@@ -4,7 +4,7 @@
 #ifndef WF_CONC_QUEUE_H
 #define WF_CONC_QUEUE_H
 
-#include "conc/obj.h"
+#include "task/obj.h"
 #include "task/park.h"
 
 typedef struct wf_queue {

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/embedded.h"
-#include "conc/obj.h"
 #include "lib/arg.h"
 #include "sched/runtime.h"
+#include "task/obj.h"
 
 void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions) {
   for (; functions->name != NULL; functions++) {
@@ -77,9 +77,11 @@ static void add_preloads(wf_vm *vm, lua_State *L) {
 }
 
 void wf_lib_open(wf_vm *vm, lua_State *L) {
-  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 2);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, -2, "__gc");
+  lua_pushliteral(L, "weft");
+  lua_setfield(L, -2, "__metatable");
   wf_vm_set_ref(vm, L, WF_REF_PROXY_MT);
   lua_createtable(L, 0, 64);
   wf_lib_open_task(vm, L);

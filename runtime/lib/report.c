@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What can be seen of the tasks from outside: tasks(), their stacks, and the counters.
-#include "conc/obj.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "task/obj.h"
 #include "task/site.h"
 #include "task/task.h"
 #include "task/trace.h"

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "conc/obj.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "task/obj.h"
 #include "task/panic.h"
 #include "task/site.h"
 #include "task/trace.h"
@@ -171,7 +171,7 @@ static int l_note_stack(lua_State *L) {
 // error_path(err) -> the stacks of the coroutines that the error came through, or ""
 static int l_error_path(lua_State *L) {
   lua_settop(L, 1);
-  wf_trace_push_error_path(wf_door_vm(L), L);
+  wf_trace_push_error_path(wf_door_vm(L), L, L);
   return 1;
 }
 

@@ -38,7 +38,8 @@ static void poll_fd(struct pollfd *fd, uint64_t timeout_ns) {
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   // A turn first: it registers new watchers with the kernel and may already have something to run.
   if (uv_run(&loop->uv, UV_RUN_NOWAIT) == 0 && timeout_ns == WF_NEVER) return;
-  int uv_ms = uv_backend_timeout(&loop->uv);
+  // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
+  int uv_ms = wf_loop_pending(loop) ? uv_backend_timeout(&loop->uv) : -1;
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
   if (timeout_ns > 0) {
     struct pollfd fd = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};

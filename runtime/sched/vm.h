@@ -49,19 +49,23 @@ typedef struct wf_sites {
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
-  lua_State *L;             // the scheduler's own state: no task ever runs on it
-  struct wf_task *current;  // the task that runs now, NULL between tasks
-  lua_State *running;       // the innermost coroutine that weft resumed
-  bool chain_ok;            // every coroutine from the task down to `running` can yield
-  lua_State *broken_at;     // when not: the one whose stack holds the C function
-  bool stop;                // run no further task: main has ended, or a panic
-  uint32_t depth;           // of coroutines in coroutines, on the C stack now
-  bool busy;                // a run or a step is under way
+  lua_State *L;               // the scheduler's own state: no task ever runs on it
+  struct wf_task *current;    // the task that runs now, NULL between tasks
+  lua_State *running;         // the innermost coroutine that weft resumed
+  bool chain_ok;              // every coroutine from the task down to `running` can yield
+  lua_State *broken_at;       // when not: the one whose stack holds the C function
+  bool stop;                  // run no further task: main has ended, or a panic
+  uint32_t depth;             // of coroutines in coroutines, on the C stack now
+  const char *stack_base;     // where the first of these was resumed, on the C stack
+  const lua_State *error_at;  // the coroutine that the error noted last has reached
+  int error_depth;            // the depth of its stack there, INT32_MAX: it left a coroutine
+  bool busy;                  // a run or a step is under way
   wf_runq runq;
   wf_clock clock;
   uint64_t start_ns;       // zero of weft.time.monotonic()
   uint64_t now_ns;         // the clock at the last turn of the loop
   uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
+  uint64_t batch_ns;       // the coarse clock at the last look at it between tasks
   uint64_t slice;          // number of the current resume
   uint64_t poll_slice;     // the slice that poll_start_ns belongs to
   wf_timers timers;
@@ -72,7 +76,7 @@ typedef struct wf_vm {
   const void *globals;  // identity of the globals table
   int refs[24];         // registry references (sched/vm.h: wf_vm_ref)
   uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
-  wf_link held;         // objects that wait for something (conc/obj.h)
+  wf_link held;         // objects that wait for something (task/obj.h)
   uint64_t objects;     // shareable objects that still exist
   bool orphaned;        // the Lua state is gone; the last object takes the runtime with it
   int main_ref;         // anchor of L

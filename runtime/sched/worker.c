@@ -61,6 +61,7 @@ static bool wait_for_more(wf_worker *worker) {
 
 wf_outcome wf_worker_run(wf_worker *worker) {
   wf_vm *vm = worker->vm;
+  worker->jumps = true;
   fire_timers(vm);
   while (!vm->stop) {
     if (vm->runq.count != 0) {
@@ -75,6 +76,7 @@ wf_outcome wf_worker_run(wf_worker *worker) {
 wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_vm *vm = worker->vm;
   uint64_t start = wf_clock_machine_ns();
+  worker->jumps = false;
   fire_timers(vm);
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {

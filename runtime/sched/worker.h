@@ -13,6 +13,7 @@ typedef struct wf_worker {
   struct wf_runtime *rt;
   wf_vm *vm;
   wf_loop loop;
+  bool jumps;          // a virtual clock moves by itself: in wf_worker_run, not in steps
   uint64_t polled_ns;  // the machine's time when the event loop was last looked at
 } wf_worker;
 

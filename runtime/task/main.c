@@ -113,7 +113,7 @@ static void run_game_time(const frame *f, double dt_s) {
   uint64_t target = wf_clock_after(wf_clock_now(&vm->clock), dt_s);
   run_ready(f);
   while (!vm->stop && has_time(f) && wf_timers_next(&vm->timers) <= target) {
-    (void)wf_worker_jump(vm->worker);
+    if (!wf_worker_jump(vm->worker)) break;
     run_ready(f);
   }
   if (target != WF_NEVER) wf_clock_advance_to(&vm->clock, target);

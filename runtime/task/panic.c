@@ -82,7 +82,7 @@ static int report(lua_State *L) {
   } else {
     lua_pushvalue(co, -1);
     lua_xmove(co, L, 1);
-    wf_trace_push_error_path(f->vm, L);
+    wf_trace_push_error_path(f->vm, L, co);
     wf_trace_push_failed(L, co, lua_gettop(L) - 1);
     push_creator(L, task);
     lua_concat(L, 3);

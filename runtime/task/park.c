@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
+#include "task/obj.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -129,12 +130,6 @@ static void free_waits(wf_vm *vm, wf_waits *waits) {
   }
 }
 
-void wf_waits_abandon(wf_task *task) {
-  if (task->extra == NULL) return;
-  free_waits(task->vm, task->extra);
-  task->extra = NULL;
-}
-
 void wf_waits_free_all(wf_vm *vm) {
   for (uint32_t size_class = 0; size_class < WF_WAIT_CLASSES; size_class++) {
     while (vm->free_waits[size_class] != NULL) {
@@ -165,13 +160,28 @@ void wf_wait_until(wf_vm *vm, lua_State *L, uint64_t when) {
 
 void wf_wait_cancel(wf_vm *vm) { wf_claim(vm->current); }
 
+// What a task waits for is counted while it waits: scripts can take tables apart, so that the
+// values on the parked stack are no proof that it lives.
+static void hold(wf_task *task) {
+  if (!task->timed && task->wait.waiter.on != NULL) wf_obj_ref(task->wait.waiter.on);
+  const wf_waits *extra = task->extra;
+  for (uint32_t i = 0; extra != NULL && i < extra->count; i++) wf_obj_ref(extra->waiters[i].on);
+}
+
+static void let_go(const wf_waits *extra) {
+  for (uint32_t i = 0; i < extra->count; i++) wf_obj_unref(extra->waiters[i].on);
+}
+
 void wf_claim(wf_task *task) {
+  struct wf_obj *on = NULL;
+  bool held = task->state == WF_PARKED;
   if (WF_UNLIKELY(task->timed)) {
     (void)wf_timer_stop(&task->vm->timers, &task->wait.timer);
     task->timed = false;
     task->wait.waiter.link.next = NULL;
   } else if (wf_link_in_list(&task->wait.waiter.link)) {
     wf_list_remove(&task->wait.waiter.link);
+    on = task->wait.waiter.on;
   }
   wf_waits *extra = task->extra;
   if (WF_UNLIKELY(extra != NULL)) {
@@ -179,8 +189,10 @@ void wf_claim(wf_task *task) {
       if (wf_link_in_list(&extra->waiters[i].link)) wf_list_remove(&extra->waiters[i].link);
     }
     task->extra = NULL;
+    if (held) let_go(extra);
     free_waits(task->vm, extra);
   }
+  if (held && on != NULL) wf_obj_unref(on);
 }
 
 int wf_park(wf_vm *vm, lua_State *L, wf_reason reason, int nkeep) {
@@ -191,6 +203,7 @@ int wf_park(wf_vm *vm, lua_State *L, wf_reason reason, int nkeep) {
   task->reason = (uint8_t)reason;
   task->since_ns = vm->now_ns;
   vm->stats.parks++;
+  hold(task);
   return lua_yield(L, nkeep);
 }
 
@@ -222,7 +235,7 @@ int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   if (!pass || !wf_can_park(vm, L)) return nresults;
   // A virtual clock stands still while a task is ready: for a loop that polls for a deadline it
   // has to move, as if the task were waiting.
-  if (due && vm->runq.count == 0) (void)wf_worker_jump(vm->worker);
+  if (due && vm->runq.count == 0 && vm->worker->jumps) (void)wf_worker_jump(vm->worker);
   return wf_pass(vm, L, nresults);
 }
 

@@ -104,9 +104,6 @@ void wf_claim(struct wf_task *task);
 // call returns.
 void wf_ready(struct wf_task *task, int nresults);
 
-// Gives back the waiters of a task that will not run again. What it waited on may be gone by now.
-void wf_waits_abandon(struct wf_task *task);
-
 // Gives back the blocks of waiters that the VM keeps for reuse.
 void wf_waits_free_all(struct wf_vm *vm);
 

@@ -76,9 +76,11 @@ static wf_task *take_task(wf_vm *vm, lua_State *L) {
     vm->tasks.warm_count--;
     return task;
   }
+  // All that may start the collector comes before the choice of the struct: a finaliser may call
+  // `go` as well.
+  lua_State *co = lua_newthread(L);
   wf_slab *slab = slab_with_free(vm, L);
   task = slab->free;
-  lua_State *co = lua_newthread(L);
   anchor(L, slab, task);
   task->co = co;
   slab->free = task->run.next != NULL ? task_of(task->run.next) : NULL;
@@ -144,6 +146,7 @@ bool wf_task_reserve(lua_State *co, int n) {
 
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
   int n = lua_gettop(L) - fn + 1;
+  if (WF_UNLIKELY(vm->orphaned)) luaL_error(L, "weft has been closed");
   uint32_t site = wf_site_here(vm, L);
   wf_task *task = take_task(vm, L);
   lua_State *co = task->co;
@@ -281,6 +284,15 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
 #endif
     if (r == NULL) return;
     run_one(vm, task_of(r));
+    // Tasks that compute must not keep timers and I/O waiting for the rest of the batch. Every
+    // eighth time a look at the coarse clock (7 ns), which moves every few milliseconds.
+    if ((max & 7) == 0) {
+      uint64_t now = wf_clock_coarse_ns();
+      if (now != vm->batch_ns) {
+        vm->batch_ns = now;
+        return;
+      }
+    }
   }
 }
 
@@ -324,11 +336,12 @@ static void free_slabs(wf_vm *vm, wf_link *slabs) {
 
 static void abandon(wf_task *task, void *arg) {
   (void)arg;
-  wf_waits_abandon(task);
+  if (task->state == WF_PARKED) wf_claim(task);
 }
 
+void wf_tasks_abandon(wf_vm *vm) { wf_tasks_each(vm, abandon, NULL); }
+
 void wf_tasks_free(wf_vm *vm) {
-  wf_tasks_each(vm, abandon, NULL);
   free_slabs(vm, &vm->tasks.slabs);
   free_slabs(vm, &vm->tasks.full_slabs);
   vm->tasks.warm = NULL;

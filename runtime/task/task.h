@@ -77,7 +77,10 @@ void wf_task_renew(lua_State *L, wf_task *task);
 // A kept task that is done goes back to the pool.
 void wf_task_release(wf_task *task);
 
-// Gives back all task memory of the VM; tasks that still live are dropped without a word.
+// The VM is about to be closed: no task waits for anything any more, or will ever run.
+void wf_tasks_abandon(wf_vm *vm);
+
+// Gives back all task memory of the VM.
 void wf_tasks_free(wf_vm *vm);
 
 // Calls fn for every live task, in order of their slots.

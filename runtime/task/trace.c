@@ -103,36 +103,69 @@ static bool push_path(wf_vm *vm, lua_State *L) {
   return false;
 }
 
-// Appends the value on top of the stack to the path of the error at `err`; pops it.
-static void note(wf_vm *vm, lua_State *L, int err) {
-  bool goes_on = false;
-  if (push_path(vm, L)) {
-    lua_rawgeti(L, -1, 1);
-    goes_on = lua_rawequal(L, -1, err) != 0;
-    lua_pop(L, goes_on ? 1 : 2);
+enum { MAX_PATH = 32 };
+
+// Appends the value on top of the stack to the path of the error at `err`, or to a new path; pops
+// it.
+static void note(wf_vm *vm, lua_State *L, int err, bool goes_on) {
+  if (goes_on && push_path(vm, L)) {
+    lua_insert(L, -2);
+    int n = (int)lua_objlen(L, -2);
+    if (n <= MAX_PATH) {
+      lua_rawseti(L, -2, n + 1);
+    } else {
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return;
   }
-  if (!goes_on) {
-    lua_createtable(L, 2, 0);
-    lua_pushvalue(L, err);
-    lua_rawseti(L, -2, 1);
-  }
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, err);
+  lua_rawseti(L, -2, 1);
   lua_insert(L, -2);
-  lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+  lua_rawseti(L, -2, 2);
   wf_vm_set_ref(vm, L, WF_REF_ERROR_PATH);
+}
+
+// Whether the error at `err` is the one that was noted last, on its way up through `L`. Equal
+// texts do not make it so: the coroutine that it would have to reach next must be this one.
+static bool is_on_its_way(wf_vm *vm, lua_State *L, int err, const lua_State *through) {
+  if (vm->error_at != through || !push_path(vm, L)) return false;
+  lua_rawgeti(L, -1, 1);
+  bool same = lua_rawequal(L, -1, err) != 0;
+  lua_pop(L, 2);
+  return same;
+}
+
+static int stack_depth(lua_State *L) {
+  lua_Debug ar;
+  int depth = 0;
+  while (lua_getstack(L, depth, &ar) != 0) depth++;
+  return depth;
 }
 
 void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {
   int err = lua_gettop(L);
+  bool goes_on = is_on_its_way(vm, L, err, co);
+  vm->error_at = L;
+  vm->error_depth = INT32_MAX;
   if (!lua_checkstack(co, 1)) return;
   lua_pushthread(co);
   lua_xmove(co, L, 1);
-  note(vm, L, err);
+  note(vm, L, err, goes_on);
 }
 
 void wf_trace_note_stack(wf_vm *vm, lua_State *L) {
   int err = lua_gettop(L);
+  int depth = stack_depth(L);
+  bool goes_on = is_on_its_way(vm, L, err, L);
+  int last_depth = vm->error_depth;
+  vm->error_at = L;
+  vm->error_depth = depth;
+  // Further up in the same coroutine: the stack noted first has this one in it.
+  if (goes_on && depth < last_depth && last_depth != INT32_MAX) return;
   push_trace(L, L, 1);
-  note(vm, L, err);
+  note(vm, L, err, goes_on && last_depth == INT32_MAX);
 }
 
 void wf_trace_renote_error(wf_vm *vm, lua_State *L) {
@@ -143,16 +176,13 @@ void wf_trace_renote_error(wf_vm *vm, lua_State *L) {
   lua_pop(L, 1);
 }
 
-void wf_trace_push_error_path(wf_vm *vm, lua_State *L) {
+void wf_trace_push_error_path(wf_vm *vm, lua_State *L, const lua_State *co) {
   int err = lua_gettop(L);
   int pushed = 0;
-  if (push_path(vm, L)) {
+  if (is_on_its_way(vm, L, err, co) && push_path(vm, L)) {
     int path = lua_gettop(L);
-    lua_rawgeti(L, path, 1);
-    bool same = lua_rawequal(L, -1, err) != 0;
-    lua_pop(L, 1);
-    int n = same ? (int)lua_objlen(L, path) : 0;
-    for (int i = 2; i <= n && i < 32; i++) {
+    int n = (int)lua_objlen(L, path);
+    for (int i = 2; i <= n; i++) {
       luaL_checkstack(L, 6, NULL);
       lua_rawgeti(L, path, i);
       if (lua_isthread(L, -1)) {

@@ -22,8 +22,8 @@ void wf_trace_push_task(lua_State *L, struct wf_task *task);
 void wf_trace_push_running(struct wf_vm *vm, lua_State *L, int level);
 
 // The stacks of the coroutines that the error value on top of L's stack came through before it
-// reached the task (wf_trace_note_error), or "".
-void wf_trace_push_error_path(struct wf_vm *vm, lua_State *L);
+// reached the coroutine `co` (wf_trace_note_error), or "".
+void wf_trace_push_error_path(struct wf_vm *vm, lua_State *L, const lua_State *co);
 
 // Remembers that the coroutine `co` died of the error on top of L's stack. An error that goes on
 // through several coroutines makes a path.

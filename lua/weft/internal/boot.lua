@@ -11,6 +11,8 @@ raw.import "chan"
 raw.import "select"
 
 -- The main task of the weft command: the modules of -l, then the script.
+local require = require  -- ours, not one that a script puts in its place
+
 function raw.start(requires, main, ...)
   for i = 1, requires and #requires or 0 do
     local name = requires[i]

@@ -6,6 +6,7 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
+local type, tostring, pairs, ipairs = type, tostring, pairs, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
@@ -116,14 +117,21 @@ local function describe(self)
   return label and ("chan '%s'"):format(label) or ("chan (capacity %d)"):format(raw.cap(self))
 end
 
+local metatables = {}
+
 for class, token in pairs({ [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED }) do
   class.try_send, class.sending, class.iter = try_send, sending, iter
   class.send_only, class.recv_only = send_only, recv_only
   class.close, class.len, class.cap = raw.close, raw.len, raw.cap
   class.is_closed = raw.is_closed
-  class.__index, class.__metatable = class, token
-  class.__call = function(self) return next_value(self) end
-  class.__tostring = describe
+  -- The metatable is not the table of methods: a script that could reach __gc would free a
+  -- channel that is in use.
+  metatables[class] = {
+    __index = class,
+    __metatable = token,
+    __call = function(self) return next_value(self) end,
+    __tostring = describe,
+  }
 end
 
 -- Views. A receiving one holds its channel at 0, where select looks for it.
@@ -160,6 +168,6 @@ function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(sel
 refuse(SendOnly)
 refuse(RecvOnly)
 
-raw.chan_types(Unbuffered, Buffered, RecvOnly, Case)
+raw.chan_types(metatables[Unbuffered], metatables[Buffered], RecvOnly, Case)
 
 return raw.chan

@@ -6,7 +6,7 @@ local task = raw.import "task"
 local failures = raw.import("report").failures
 
 local error, type, unpack, select, setmetatable = error, type, unpack, select, setmetatable
-local getmetatable, newproxy = getmetatable, newproxy
+local getmetatable, newproxy, ALL = getmetatable, newproxy, math.huge
 local go = raw.go
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
 
@@ -28,7 +28,7 @@ end
 
 local function settle(self)
   self.settled = true
-  raw.queue_wake(self[0], math.huge)
+  raw.queue_wake(self[0], ALL)
   if self.closes then raw.close_system(self.closes) end
 end
 

@@ -2,7 +2,8 @@
 -- Reports on all tasks as text: stacks(), the deadlock, and what is left to say when main ends.
 local _, raw = ...
 
-local sort, concat, ipairs, format = table.sort, table.concat, ipairs, string.format
+local sort, concat, format = table.sort, table.concat, string.format
+local pairs, ipairs, setmetatable = pairs, ipairs, setmetatable
 
 local M = {}
 

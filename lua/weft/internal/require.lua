@@ -4,7 +4,8 @@
 -- requires a module which another task is loading waits for it.
 local _, raw = ...
 
-local error, type, tostring, ipairs, loadfile = error, type, tostring, ipairs, loadfile
+local error, type, tostring, ipairs, pcall = error, type, tostring, ipairs, pcall
+local loadfile, ALL = loadfile, math.huge
 local concat = table.concat
 local protect = raw.import("task").protect
 local package = package
@@ -27,7 +28,7 @@ end
 
 local function finish(name, job, ok, result)
   loading[name] = nil
-  if job.queue then raw.queue_wake(job.queue, math.huge) end
+  if job.queue then raw.queue_wake(job.queue, ALL) end
   if not ok then error(result, 0) end
   local loaded = package.loaded
   if result ~= nil then

@@ -4,6 +4,7 @@
 local _, raw = ...
 
 local type, getmetatable, pairs, unpack = type, getmetatable, pairs, unpack
+local tostring, select, setmetatable = tostring, select, setmetatable
 local raw_select, raise = raw.select, raw.raise
 
 local M = {}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "conc/obj.h"
+#include "task/obj.h"
 
 #include <lauxlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
 
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag) {
+  if (vm->orphaned) luaL_error(L, "weft has been closed");
   wf_proxy *proxy = lua_newuserdata(L, sizeof *proxy);
   *proxy = (wf_proxy){.tag = tag};
   wf_vm_push_ref(vm, L, WF_REF_PROXY_MT);

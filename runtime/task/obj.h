@@ -2,8 +2,8 @@
 // Shareable objects: C structs that live by a count, each behind a small proxy in the VM. A proxy
 // is a userdata that holds a wf_proxy, or, for what has a fast path in Lua, a table with such a
 // userdata at index 0. Scripts can take tables apart, so C believes nothing that it reads there.
-#ifndef WF_CONC_OBJ_H
-#define WF_CONC_OBJ_H
+#ifndef WF_TASK_OBJ_H
+#define WF_TASK_OBJ_H
 
 #include <lua.h>
 #include <stdbool.h>
