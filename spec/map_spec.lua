@@ -190,6 +190,19 @@ describe('map: contexts', function()
     assert.equals(6, started)
   end)
 
+  it('a cancel keeps the rest from starting also where the calls wake before map does', function()
+    local parent = context.with_timeout(context.background(), 2.5)
+    local ctx = context.with_cancel(parent)
+    local started = 0
+    local out, err = weft.map(numbers(100), function()
+      started = started + 1
+      weft.sleep(1, parent)
+    end, { limit = 2, ctx = ctx })
+    assert.same({ nil, 'context deadline exceeded' }, { out, err })
+    weft.sleep(10)
+    assert.equals(6, started)
+  end)
+
   it('one that is cancelled already starts nothing', function()
     local out, err = weft.map({ 1, 2 }, function() error 'no call expected' end,
       { ctx = util.cancelled() })

@@ -3,7 +3,7 @@
 -- fields: weft.time is require "weft.time".
 local _, raw = ...
 
-local require, rawset = require, rawset
+local rawset = rawset
 local report = raw.import "report"
 local choose = raw.import "select"
 
@@ -94,7 +94,7 @@ local modules = { time = true, context = true, sync = true }
 return setmetatable(weft, {
   __index = function(self, name)
     if not modules[name] then return nil end
-    local module = require("weft." .. name)
+    local module = raw.require("weft." .. name)
     rawset(self, name, module)
     return module
   end,

@@ -19,8 +19,15 @@ static void set_slot(lua_State *L, int self, int slot, int value) {
   lua_rawseti(L, self, slot);
 }
 
+static void set_flag(lua_State *L, int self, int slot, bool value) {
+  lua_pushboolean(L, value);
+  lua_rawseti(L, self, slot);
+}
+
+static int last_slot(const wf_chan *ch) { return (int)ch->capacity + WF_CHAN_RING; }
+
 wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
-  if (capacity > 0) lua_createtable(L, (int)capacity + WF_CHAN_RING - 1, 0);
+  if (capacity > 0) lua_createtable(L, (int)capacity + WF_CHAN_RING, 0);
   const char *tag = capacity > 0 ? &wf_tag_buffer : &wf_tag_chan;
   wf_chan *ch = (wf_chan *)wf_obj_new(vm, L, &kind, tag);
   wf_list_init(&ch->recvq);
@@ -29,12 +36,11 @@ wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
   if (capacity > 0) {
     int self = lua_gettop(L) - 1;
     lua_rawseti(L, self, WF_CHAN_CORE);
-    set_slot(L, self, WF_CHAN_COUNT, 0);
     set_slot(L, self, WF_CHAN_READ, WF_CHAN_RING);
     set_slot(L, self, WF_CHAN_WRITE, WF_CHAN_RING);
-    set_slot(L, self, WF_CHAN_SEND_LIMIT, (int)capacity);
-    set_slot(L, self, WF_CHAN_RECV_LIMIT, 0);
-    set_slot(L, self, WF_CHAN_LAST, (int)capacity + WF_CHAN_RING - 1);
+    set_flag(L, self, WF_CHAN_SEND_OK, true);
+    set_flag(L, self, WF_CHAN_RECV_OK, true);
+    set_slot(L, self, WF_CHAN_LAST, last_slot(ch));
   }
   return ch;
 }
@@ -45,50 +51,51 @@ wf_chan *wf_chan_at(lua_State *L, int idx) {
   return (wf_chan *)obj;
 }
 
-// An integer of the table, or an error when a script has overwritten it.
-static int get_slot(lua_State *L, int self, int slot, int min, int max) {
-  lua_rawgeti(L, self, slot);
+// A position in the ring, or an error when a script has overwritten it.
+static int get_slot(lua_State *L, const wf_chan *ch, int self, int which) {
+  lua_rawgeti(L, self, which);
   lua_Number value = lua_tonumber(L, -1);
   lua_pop(L, 1);
-  if (!(value >= min && value <= max)) luaL_error(L, "the insides of a channel were overwritten");
+  if (!(value >= WF_CHAN_RING && value <= last_slot(ch))) {
+    luaL_error(L, "the insides of a channel were overwritten");
+  }
   return (int)value;
+}
+
+static int after_slot(const wf_chan *ch, int slot) {
+  return slot == last_slot(ch) ? WF_CHAN_RING : slot + 1;
 }
 
 uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self) {
   if (ch->capacity == 0) return ch->tick != NULL && wf_tick_pending(ch->tick) ? 1 : 0;
-  return (uint32_t)get_slot(L, self, WF_CHAN_COUNT, 0, (int)ch->capacity);
-}
-
-static int next_slot(lua_State *L, wf_chan *ch, int self, int which) {
-  int last = (int)ch->capacity + WF_CHAN_RING - 1;
-  int slot = get_slot(L, self, which, WF_CHAN_RING, last);
-  set_slot(L, self, which, slot == last ? WF_CHAN_RING : slot + 1);
-  return slot;
+  int count = get_slot(L, ch, self, WF_CHAN_WRITE) - get_slot(L, ch, self, WF_CHAN_READ);
+  return (uint32_t)(count < 0 ? count + (int)ch->capacity + 1 : count);
 }
 
 // Appends the value on top of the stack, and pops it.
-static void buffer_push(lua_State *L, wf_chan *ch, int self, int count) {
-  lua_rawseti(L, self, next_slot(L, ch, self, WF_CHAN_WRITE));
-  set_slot(L, self, WF_CHAN_COUNT, count + 1);
+static void buffer_push(lua_State *L, wf_chan *ch, int self) {
+  int slot = get_slot(L, ch, self, WF_CHAN_WRITE);
+  lua_rawseti(L, self, slot);
+  set_slot(L, self, WF_CHAN_WRITE, after_slot(ch, slot));
 }
 
-static void buffer_pop(lua_State *L, wf_chan *ch, int self, int count) {
-  int slot = next_slot(L, ch, self, WF_CHAN_READ);
+static void buffer_pop(lua_State *L, wf_chan *ch, int self) {
+  int slot = get_slot(L, ch, self, WF_CHAN_READ);
   lua_rawgeti(L, self, slot);
+  set_slot(L, self, WF_CHAN_READ, after_slot(ch, slot));
   lua_pushnil(L);
   lua_rawseti(L, self, slot);
-  set_slot(L, self, WF_CHAN_COUNT, count - 1);
 }
 
 static void set_table_limits(lua_State *L, wf_chan *ch, int self) {
   bool slow_send = ch->closed || !wf_list_empty(&ch->recvq);
   bool slow_recv = !wf_list_empty(&ch->sendq);
   if (slow_send != ch->slow_send) {
-    set_slot(L, self, WF_CHAN_SEND_LIMIT, slow_send ? -1 : (int)ch->capacity);
+    set_flag(L, self, WF_CHAN_SEND_OK, !slow_send);
     ch->slow_send = slow_send;
   }
   if (slow_recv != ch->slow_recv) {
-    set_slot(L, self, WF_CHAN_RECV_LIMIT, slow_recv ? INT32_MAX : 0);
+    set_flag(L, self, WF_CHAN_RECV_OK, !slow_recv);
     ch->slow_recv = slow_recv;
   }
 }
@@ -131,7 +138,7 @@ static void hand_to(lua_State *L, wf_waiter *waiter) {
 static void take_from(lua_State *L, wf_waiter *waiter) {
   wf_task *task = waiter->task;
   int index = waiter->index;
-  if (index != 0) lua_rawgeti(task->at, index, 2);  // the case object of a select: {ch, value}
+  if (index != 0) lua_pushvalue(task->at, index);  // where a select has put it
   lua_xmove(task->at, L, 1);
   wf_claim(task);
   if (index != 0) lua_pushinteger(task->at, index);
@@ -148,21 +155,19 @@ wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
     return WF_CHAN_DONE;
   }
   if (ch->capacity == 0) return WF_CHAN_BLOCK;
-  int count = (int)wf_chan_len(L, ch, self);
-  if (count == (int)ch->capacity) return WF_CHAN_BLOCK;
-  buffer_push(L, ch, self, count);
+  if (wf_chan_len(L, ch, self) == ch->capacity) return WF_CHAN_BLOCK;
+  buffer_push(L, ch, self);
   set_limits(L, ch, self);
   return WF_CHAN_DONE;
 }
 
 wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self) {
-  int count = ch->capacity != 0 ? (int)wf_chan_len(L, ch, self) : 0;
   wf_waiter *sender = first_waiter(&ch->sendq);
-  if (count > 0) {
-    buffer_pop(L, ch, self, count);
+  if (ch->capacity != 0 && wf_chan_len(L, ch, self) > 0) {
+    buffer_pop(L, ch, self);
     if (sender != NULL) {
       take_from(L, sender);
-      buffer_push(L, ch, self, count - 1);
+      buffer_push(L, ch, self);
     }
     set_limits(L, ch, self);
     return WF_CHAN_DONE;

@@ -12,10 +12,12 @@
 // Invariants:
 //   - receivers wait only while nothing is buffered and no sender waits; senders only while the
 //     ring is full; closed: nobody waits to send.
-//   - SEND_LIMIT says up to which count Lua may append by itself: the capacity, or -1 when a
-//     receiver waits or the channel is closed. RECV_LIMIT says above which count Lua may take by
-//     itself: 0, or beyond everything when a sender waits. Either may lag behind on the slow side
-//     (after a cancel): C sets both anew each time it has the table in hand.
+//   - SEND_OK is false when a receiver waits or the channel is closed, RECV_OK when a sender waits.
+//     Either may lag behind on the slow side (after a cancel): C sets both anew each time it has
+//     the table in hand.
+//   - One store ends each step on the ring, so that an error in between (a debug hook that limits
+//     a script's time) leaves it whole. A hook that uses the channel that it has interrupted would
+//     still find it in the middle of a step: hooks must leave channels alone.
 #ifndef WF_CONC_CHAN_H
 #define WF_CONC_CHAN_H
 
@@ -24,14 +26,13 @@
 
 // The slots of a buffered channel's table. lua/weft/internal/chan.lua knows them too.
 enum wf_chan_slot {
-  WF_CHAN_CORE,
-  WF_CHAN_COUNT,
-  WF_CHAN_READ,
-  WF_CHAN_WRITE,
-  WF_CHAN_SEND_LIMIT,
-  WF_CHAN_RECV_LIMIT,
-  WF_CHAN_LAST,
-  WF_CHAN_RING,
+  WF_CHAN_CORE,     // the userdata
+  WF_CHAN_READ,     // the slot of the next value to take,
+  WF_CHAN_WRITE,    // and of the next one to come: equal when nothing is buffered
+  WF_CHAN_SEND_OK,  // whether Lua may append by itself when there is room
+  WF_CHAN_RECV_OK,  // whether Lua may take by itself when there is something
+  WF_CHAN_LAST,     // the last slot of the ring, which has one slot more than the capacity
+  WF_CHAN_RING,     // its first
 };
 
 enum { WF_CHAN_MAX = 100000000 };
@@ -46,7 +47,7 @@ typedef struct wf_chan {
   bool closed;
   bool has_error;  // closed with an error, which is in the environment of the userdata at [1]
   bool system;     // only weft may close it
-  bool slow_send, slow_recv;  // what the limits in the table say
+  bool slow_send, slow_recv;  // what SEND_OK and RECV_OK in the table say
 } wf_chan;
 
 typedef enum wf_chan_result { WF_CHAN_DONE, WF_CHAN_BLOCK, WF_CHAN_CLOSED } wf_chan_result;

@@ -117,10 +117,11 @@ static int l_suspend(lua_State *L) {
   return lua_yield(L, 1);
 }
 
-static int l_yield(lua_State *L) {
+// check_yield(): raises on the task's own coroutine
+static int l_check_yield(lua_State *L) {
   const wf_task *task = wf_door_vm(L)->current;
   if (task != NULL && task->co == L) wf_raise(L, "attempt to yield from outside a coroutine");
-  return lua_yield(L, lua_gettop(L));
+  return 0;
 }
 
 // running(): notes that a script has the task's coroutine now
@@ -156,10 +157,11 @@ static int l_rethrow(lua_State *L) {
 }
 
 void wf_lib_open_coroutine(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {{"resume", l_resume},           {"continue", l_continue},
-                                       {"suspend", l_suspend},         {"co_yield", l_yield},
-                                       {"running", l_running},         {"rethrow", l_rethrow},
-                                       {"isyieldable", l_isyieldable}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"resume", l_resume},           {"continue", l_continue},
+      {"suspend", l_suspend},         {"check_yield", l_check_yield},
+      {"running", l_running},         {"rethrow", l_rethrow},
+      {"isyieldable", l_isyieldable}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   lua_pushlightuserdata(L, vm);
   lua_setfield(L, -2, "PARKED");

@@ -17,12 +17,14 @@ void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions) {
 }
 
 // Pushes the chunk of an embedded module.
-static void push_chunk(lua_State *L, const char *name) {
+static void push_chunk(wf_vm *vm, lua_State *L, const char *name) {
   for (const struct wf_embedded *m = wf_embedded; m->name != NULL; m++) {
     if (strcmp(m->name, name) != 0) continue;
     lua_pushfstring(L, "=[%s]", name);
     if (luaL_loadbuffer(L, m->data, m->size, lua_tostring(L, -1)) != 0) lua_error(L);
     lua_remove(L, -2);
+    wf_vm_push_ref(vm, L, WF_REF_ENV);
+    lua_setfenv(L, -2);
     return;
   }
   luaL_error(L, "weft has no module '%s'", name);
@@ -32,7 +34,7 @@ static void push_chunk(lua_State *L, const char *name) {
 static int l_load(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   const char *name = luaL_checkstring(L, 1);
-  push_chunk(L, name);
+  push_chunk(vm, L, name);
   lua_pushvalue(L, 1);
   wf_vm_push_ref(vm, L, WF_REF_RAW);
   lua_call(L, 2, 1);
@@ -50,7 +52,7 @@ static int l_import(lua_State *L) {
   if (!lua_isnil(L, -1)) return 1;
   lua_pop(L, 1);
   lua_pushfstring(L, "weft.internal.%s", name);
-  push_chunk(L, lua_tostring(L, -1));
+  push_chunk(vm, L, lua_tostring(L, -1));
   lua_insert(L, -2);
   lua_pushvalue(L, 2);
   lua_call(L, 2, 1);
@@ -76,7 +78,20 @@ static void add_preloads(wf_vm *vm, lua_State *L) {
   lua_pop(L, 2);
 }
 
+// Scripts may replace or remove globals; weft's own modules, some of which load late, go on with
+// what was there at the start.
+static void keep_globals(wf_vm *vm, lua_State *L) {
+  lua_newtable(L);
+  for (lua_pushnil(L); lua_next(L, LUA_GLOBALSINDEX) != 0;) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+  wf_vm_set_ref(vm, L, WF_REF_ENV);
+}
+
 void wf_lib_open(wf_vm *vm, lua_State *L) {
+  keep_globals(vm, L);
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, -2, "__gc");

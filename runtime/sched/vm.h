@@ -42,7 +42,8 @@ typedef struct wf_task_pool {
 // Where `go` was called (task/site.c).
 typedef struct wf_sites {
   struct wf_site *list;
-  uint32_t count, capacity;
+  uint32_t *table;  // open addressing, numbers from 1
+  uint32_t count, slots;
   uint32_t cache[64];
 } wf_sites;
 
@@ -101,7 +102,8 @@ typedef enum wf_vm_ref {
   WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
   WF_REF_ERROR_PATH,   // task/trace.c
   WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
-  WF_REF_REPORT,       // lua/weft/internal/report.lua: report(kind)
+  WF_REF_ENV,     // what weft's Lua modules see as globals: a copy, made before any script ran
+  WF_REF_REPORT,  // lua/weft/internal/report.lua: report(kind)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

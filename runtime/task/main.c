@@ -70,7 +70,8 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
       rt->end = WF_END_DEADLOCK;
       (void)report(vm, "deadlock");
     } else {
-      rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
+      wf_task_run_failed(vm);
+      if (rt->end == WF_RUNNING) rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
       if (rt->warn_pending) warn(vm);
     }
   }

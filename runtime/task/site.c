@@ -9,6 +9,7 @@
 
 typedef struct wf_site {
   int line;
+  uint32_t hash;
   char text[LUA_IDSIZE + 12];
 } wf_site;
 
@@ -41,23 +42,57 @@ static bool same_site(const wf_site *site, const lua_Debug *ar) {
          site->text[n] == ':';
 }
 
-static uint32_t add_site(wf_vm *vm, const lua_Debug *ar) {
+// FNV-1a.
+static uint32_t hash_of(const lua_Debug *ar) {
+  uint32_t h = 2166136261U ^ (uint32_t)ar->currentline;
+  for (const char *c = ar->short_src; *c != '\0'; c++) h = (h ^ (uint8_t)*c) * 16777619U;
+  return h;
+}
+
+static void place(wf_sites *sites, uint32_t id, uint32_t hash) {
+  uint32_t i = hash & (sites->slots - 1);
+  while (sites->table[i] != 0) i = (i + 1) & (sites->slots - 1);
+  sites->table[i] = id;
+}
+
+// Room for one more, with at least half of the table free. False when memory is out.
+static bool grow(wf_vm *vm) {
   wf_sites *sites = &vm->sites;
-  for (uint32_t i = 0; i < sites->count; i++) {
-    if (same_site(&sites->list[i], ar)) return i + 1;
+  wf_mem *mem = &vm->rt->mem;
+  if (sites->count < sites->slots / 2) return true;
+  uint32_t slots = sites->slots != 0 ? sites->slots * 2 : 32;
+  wf_site *list =
+      wf_mem_resize(mem, sites->list, sites->slots / 2 * sizeof *list, slots / 2 * sizeof *list);
+  if (list == NULL) return false;
+  sites->list = list;
+  uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
+  if (table == NULL) {
+    // The list may be larger than it says: give it back its size, which cannot fail.
+    sites->list =
+        wf_mem_resize(mem, list, slots / 2 * sizeof *list, sites->slots / 2 * sizeof *list);
+    return false;
   }
-  if (sites->count == MAX_SITES) return 0;
-  if (sites->count == sites->capacity) {
-    uint32_t capacity = sites->capacity != 0 ? sites->capacity * 2 : 16;
-    wf_site *list = wf_mem_resize(&vm->rt->mem, sites->list, sites->capacity * sizeof *list,
-                                  capacity * sizeof *list);
-    if (list == NULL) return 0;
-    sites->list = list;
-    sites->capacity = capacity;
+  wf_mem_free(mem, sites->table, sites->slots * sizeof *table);
+  sites->table = table;
+  sites->slots = slots;
+  for (uint32_t id = 1; id <= sites->count; id++) place(sites, id, list[id - 1].hash);
+  return true;
+}
+
+static uint32_t find_or_add(wf_vm *vm, const lua_Debug *ar) {
+  wf_sites *sites = &vm->sites;
+  uint32_t hash = hash_of(ar);
+  for (uint32_t i = hash; sites->slots != 0; i++) {
+    uint32_t id = sites->table[i & (sites->slots - 1)];
+    if (id == 0) break;
+    if (sites->list[id - 1].hash == hash && same_site(&sites->list[id - 1], ar)) return id;
   }
+  if (sites->count == MAX_SITES || !grow(vm)) return 0;
   wf_site *site = &sites->list[sites->count++];
   site->line = ar->currentline;
+  site->hash = hash;
   (void)snprintf(site->text, sizeof site->text, "%s:%d", ar->short_src, ar->currentline);
+  place(sites, sites->count, hash);
   return sites->count;
 }
 
@@ -67,7 +102,7 @@ uint32_t wf_site_here(wf_vm *vm, lua_State *L) {
   wf_sites *sites = &vm->sites;
   uintptr_t key = (uintptr_t)ar.source / 8 + (uintptr_t)ar.currentline;
   uint32_t *cached = &sites->cache[key % (sizeof sites->cache / sizeof sites->cache[0])];
-  if (*cached == 0 || !same_site(&sites->list[*cached - 1], &ar)) *cached = add_site(vm, &ar);
+  if (*cached == 0 || !same_site(&sites->list[*cached - 1], &ar)) *cached = find_or_add(vm, &ar);
   return *cached;
 }
 
@@ -76,6 +111,8 @@ const char *wf_site_text(const wf_vm *vm, uint32_t site) {
 }
 
 void wf_sites_free(wf_vm *vm) {
-  wf_mem_free(&vm->rt->mem, vm->sites.list, vm->sites.capacity * sizeof(wf_site));
+  wf_sites *sites = &vm->sites;
+  wf_mem_free(&vm->rt->mem, sites->list, sites->slots / 2 * sizeof(wf_site));
+  wf_mem_free(&vm->rt->mem, sites->table, sites->slots * sizeof(uint32_t));
   vm->sites = (wf_sites){0};
 }

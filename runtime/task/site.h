@@ -24,10 +24,10 @@ void wf_site_push_where(lua_State *L);
 
 // A number for the place in the script that is running now; 0 when it is not known. Places are
 // kept for the life of the VM: a program has as many as it has calls of `go` in its text. A small
-// cache before them makes this cost 35 ns.
+// cache before their table makes this cost 35 ns.
 uint32_t wf_site_here(struct wf_vm *vm, lua_State *L);
 
-// "file:line", valid as long as the VM; "?" for 0.
+// "file:line", valid until the next place is seen; "?" for 0.
 const char *wf_site_text(const struct wf_vm *vm, uint32_t site);
 
 void wf_sites_free(struct wf_vm *vm);

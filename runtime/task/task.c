@@ -68,6 +68,14 @@ static void anchor(lua_State *L, wf_slab *slab, wf_task *task) {
   lua_pop(L, 1);
 }
 
+// A script may have used setfenv(0, …) on this coroutine or on the one that made it.
+static void reset_environment(wf_vm *vm, lua_State *co) {
+  if (WF_LIKELY(lua_topointer(co, LUA_GLOBALSINDEX) == vm->globals)) return;
+  lua_pushvalue(vm->L, LUA_GLOBALSINDEX);
+  lua_xmove(vm->L, co, 1);
+  lua_replace(co, LUA_GLOBALSINDEX);
+}
+
 // A task with a coroutine, not yet listed anywhere.
 static wf_task *take_task(wf_vm *vm, lua_State *L) {
   wf_task *task = vm->tasks.warm;
@@ -83,6 +91,7 @@ static wf_task *take_task(wf_vm *vm, lua_State *L) {
   task = slab->free;
   anchor(L, slab, task);
   task->co = co;
+  reset_environment(vm, co);
   slab->free = task->run.next != NULL ? task_of(task->run.next) : NULL;
   if (slab->free == NULL) {
     wf_list_remove(&slab->link);
@@ -114,12 +123,7 @@ static void give_task(wf_vm *vm, wf_task *task, bool reusable) {
     drop_task(vm, task);
     return;
   }
-  lua_State *co = task->co;
-  if (WF_UNLIKELY(lua_topointer(co, LUA_GLOBALSINDEX) != vm->globals)) {
-    lua_pushvalue(vm->L, LUA_GLOBALSINDEX);
-    lua_xmove(vm->L, co, 1);
-    lua_replace(co, LUA_GLOBALSINDEX);  // setfenv(0, …) was used
-  }
+  reset_environment(vm, task->co);
   task->run.next = vm->tasks.warm != NULL ? &vm->tasks.warm->run : NULL;
   vm->tasks.warm = task;
   vm->tasks.warm_count++;
@@ -292,6 +296,20 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
         vm->batch_ns = now;
         return;
       }
+    }
+  }
+}
+
+void wf_task_run_failed(wf_vm *vm) {
+  uint32_t others = 0;  // in a row that have not failed
+  while (others < vm->runq.count) {
+    wf_runnable *r = wf_runq_pop(&vm->runq);
+    if (task_of(r)->flags & WF_TASK_FAILED) {
+      run_one(vm, task_of(r));
+      others = 0;
+    } else {
+      wf_runq_push(&vm->runq, r);
+      others++;
     }
   }
 }

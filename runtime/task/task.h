@@ -68,6 +68,10 @@ bool wf_task_reserve(lua_State *co, int n);
 // Runs up to `max` ready tasks (wf_hooks.run_batch).
 void wf_task_run_batch(wf_vm *vm, uint32_t max);
 
+// Main has returned: runs the deferred calls of tasks that have failed by then, so that no panic is
+// lost, and nobody else. Those that block are cut off.
+void wf_task_run_failed(wf_vm *vm);
+
 // The end of a task that failed and whose failure has been reported.
 void wf_task_end_failed(wf_vm *vm, wf_task *task);
 

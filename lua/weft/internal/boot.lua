@@ -11,15 +11,13 @@ raw.import "chan"
 raw.import "select"
 
 -- The main task of the weft command: the modules of -l, then the script.
-local require = require  -- ours, not one that a script puts in its place
-
 function raw.start(requires, main, ...)
   for i = 1, requires and #requires or 0 do
     local name = requires[i]
     if not raw.find_module(name) then
       return raw.fail_to_load(("module '%s' not found"):format(name))
     end
-    require(name)
+    raw.require(name)
   end
   return main(...)
 end

@@ -36,13 +36,11 @@ Unbuffered.try_recv = raw_try_recv
 
 function Buffered.send(self, v, ctx)
   if getmetatable(self) == BUFFERED and v ~= nil and ctx == nil then
-    local n = self[1]
-    if n < self[4] then
-      local w = self[3]
+    local w = self[2]
+    local after = w == self[5] and 6 or w + 1
+    if after ~= self[1] and self[3] then
       self[w] = v
-      if w == self[6] then w = 6 end
-      self[3] = w + 1
-      self[1] = n + 1
+      self[2] = after
       return true
     end
   end
@@ -51,14 +49,11 @@ end
 
 function Buffered.recv(self, ctx)
   if getmetatable(self) == BUFFERED and ctx == nil then
-    local n = self[1]
-    if n > self[5] then
-      local r = self[2]
+    local r = self[1]
+    if r ~= self[2] and self[4] then
       local v = self[r]
+      self[1] = r == self[5] and 6 or r + 1
       self[r] = nil
-      if r == self[6] then r = 6 end
-      self[2] = r + 1
-      self[1] = n - 1
       return v
     end
   end
@@ -66,7 +61,7 @@ function Buffered.recv(self, ctx)
 end
 
 function Buffered.try_recv(self)
-  if getmetatable(self) == BUFFERED and self[1] > self[5] then return Buffered.recv(self) end
+  if getmetatable(self) == BUFFERED and self[1] ~= self[2] then return Buffered.recv(self) end
   return raw_try_recv(self)
 end
 

@@ -9,7 +9,7 @@ local resume, continue, suspend = raw.resume, raw.continue, raw.suspend
 local rethrow, bad_arg = raw.rethrow, raw.bad_arg
 local PARKED = raw.PARKED
 local type = type
-local create = coroutine.create
+local create, yield, check_yield = coroutine.create, coroutine.yield, raw.check_yield
 
 local function settle(co, ok, ...)
   if ok ~= PARKED then return ok, ... end
@@ -34,7 +34,13 @@ function coroutine.wrap(fn)
   return function(...) return settle_wrapped(co, resume(co, ...)) end
 end
 
-coroutine.yield = raw.co_yield
+-- The stock one does the yielding: unlike lua_yield it may also be used inside finalisers and
+-- debug hooks, by coroutines that live there.
+function coroutine.yield(...)
+  check_yield()
+  return yield(...)
+end
+
 coroutine.running = raw.running
 coroutine.isyieldable = raw.isyieldable
 

@@ -59,6 +59,13 @@ local function checked(self, name)
   return self
 end
 
+-- Somebody has got the error. Its entry goes at once: an error that refers to its Future would keep
+-- both alive through it.
+local function settle_failure(self, failure)
+  failure.awaited = true
+  if self.sentinel then failures[self.sentinel] = nil end
+end
+
 -- Waits for the end; nil and an error when the context ended first.
 local function wait(self, name, ctx)
   local over, err = raw.ctx_over(ctx, name, 1)
@@ -75,7 +82,7 @@ function Future:await(ctx)
   if not ok then return nil, err end
   local failure = self.failure
   if not failure then return unpack(self.results, 1, self.results.n) end
-  failure.awaited = true
+  settle_failure(self, failure)
   err = failure.err
   if type(err) == "string" then err = err .. "\n" .. failure.trace end
   error(err, 0)
@@ -88,7 +95,7 @@ function Future:try(ctx)
   if not ok then return nil, err end
   local failure = self.failure
   if not failure then return true, unpack(self.results, 1, self.results.n) end
-  failure.awaited = true
+  settle_failure(self, failure)
   return false, failure.err
 end
 

@@ -44,7 +44,7 @@ function raw.find_module(name)
   return package.loaded[name] ~= nil or (pcall(find_loader, name))
 end
 
-function require(name)
+function raw.require(name)
   if type(name) == "number" then name = tostring(name) end
   if type(name) ~= "string" then raw.bad_arg(1, "require", "string", name) end
   local value = package.loaded[name]
@@ -64,7 +64,9 @@ function require(name)
   return finish(name, job, protect(loader, name))
 end
 
-function dofile(path)
+_G.require = raw.require
+
+function _G.dofile(path)
   local chunk, err = loadfile(path)
   if not chunk then error(err, 0) end
   return chunk()
