@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What once broke or might: idle cost, memory kept, finalisers, deep chains, odd hosts.
+-- Subject: runtime/task/task.c
 
 local weft = require 'weft'
 local util = require 'support.util'

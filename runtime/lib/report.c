@@ -19,14 +19,13 @@ static void set_string(lua_State *L, const char *name, const char *value) {
 }
 
 typedef struct list {
-  lua_State *L;
   wf_task **tasks;
-  size_t count;
+  size_t count, capacity;
 } list;
 
 static void collect(wf_task *task, void *arg) {
   list *l = arg;
-  l->tasks[l->count++] = task;
+  if (l->count < l->capacity) l->tasks[l->count++] = task;
 }
 
 static void push_where(lua_State *L, wf_task *task) {
@@ -69,10 +68,14 @@ static void push_task(lua_State *L, wf_task *task) {
   lua_setfield(L, -2, "created_by");
 }
 
-// The live tasks, in memory that L owns (pushed).
+// The live tasks, in memory that L owns (pushed). A finaliser that the allocation sets off may
+// start tasks, hence the second look; it can end none.
 static list all_tasks(wf_vm *vm, lua_State *L) {
-  list l = {.L = L};
-  l.tasks = lua_newuserdata(L, (size_t)(vm->stats.tasks + 1) * sizeof(wf_task *));
+  list l = {0};
+  while (l.capacity < vm->stats.tasks || l.tasks == NULL) {
+    l.capacity = (size_t)vm->stats.tasks + 16;
+    l.tasks = lua_newuserdata(L, l.capacity * sizeof(wf_task *));
+  }
   wf_tasks_each(vm, collect, &l);
   return l;
 }

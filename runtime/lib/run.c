@@ -6,26 +6,11 @@
 #include "lib/lib.h"
 #include "sched/runtime.h"
 #include "task/main.h"
-
-static int yield_one(lua_State *L) {
-  lua_pushboolean(L, 1);
-  return lua_yield(L, 1);
-}
-
-// Tasks cannot be suspended while LuaJIT runs a finaliser or a debug hook, not even tasks that are
-// resumed from there: lua_yield takes itself for a part of the hook then. A coroutine that yields a
-// value and has none to show is how that can be seen from outside.
-static bool in_hook_or_finaliser(lua_State *L) {
-  lua_State *co = lua_newthread(L);
-  lua_pushcfunction(co, yield_one);
-  bool plain = lua_resume(co, 0) == LUA_YIELD && lua_gettop(co) == 1;
-  lua_pop(L, 1);
-  return !plain;
-}
+#include "task/task.h"
 
 static void check_outside(wf_vm *vm, lua_State *L, const char *fname) {
   if (!vm->busy) {
-    if (in_hook_or_finaliser(L)) wf_raise(L, "'%s' inside of a finaliser or debug hook", fname);
+    if (!wf_task_can_run_from(L)) wf_raise(L, "'%s' inside of a finaliser or debug hook", fname);
     return;
   }
   wf_raise(L,

@@ -271,6 +271,22 @@ static void run_one(wf_vm *vm, wf_task *task) {
   finish(vm, task, status);
 }
 
+static int yield_one(lua_State *L) {
+  lua_pushboolean(L, 1);
+  return lua_yield(L, 1);
+}
+
+// While LuaJIT runs a finaliser or a debug hook, lua_yield takes itself for a part of that, and
+// the coroutine cannot be resumed. One that yields a value and has none to show is how this can
+// be seen from outside.
+bool wf_task_can_run_from(lua_State *L) {
+  lua_State *co = lua_newthread(L);
+  lua_pushcfunction(co, yield_one);
+  bool can = lua_resume(co, 0) == LUA_YIELD && lua_gettop(co) == 1;
+  lua_pop(L, 1);
+  return can;
+}
+
 #ifdef WEFT_TORTURE
 static int gc_step(lua_State *L) {
   (void)lua_gc(L, LUA_GCSTEP, 1);

@@ -65,11 +65,14 @@ void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site);
 // cannot be left to lua_checkstack, which may raise, and on `co`.)
 bool wf_task_reserve(lua_State *co, int n);
 
+// Whether tasks can be run from where L is: not inside a finaliser or a debug hook.
+bool wf_task_can_run_from(lua_State *L);
+
 // Runs up to `max` ready tasks (wf_hooks.run_batch).
 void wf_task_run_batch(wf_vm *vm, uint32_t max);
 
-// Main has returned: runs the deferred calls of tasks that have failed by then, so that no panic is
-// lost, and nobody else. Those that block are cut off.
+// Main has returned: runs the deferred calls of tasks that have failed by then, so that no panic
+// is lost, and nobody else. Those that block are cut off.
 void wf_task_run_failed(wf_vm *vm);
 
 // The end of a task that failed and whose failure has been reported.

@@ -138,10 +138,22 @@ static bool is_on_its_way(wf_vm *vm, lua_State *L, int err, const lua_State *thr
 }
 
 static int stack_depth(lua_State *L) {
+  // Every look walks the stack from its top, so: few looks.
   lua_Debug ar;
-  int depth = 0;
-  while (lua_getstack(L, depth, &ar) != 0) depth++;
-  return depth;
+  int low = 0, high = 1;  // there is a frame at low - 1, none at high
+  while (lua_getstack(L, high, &ar) != 0) {
+    low = high + 1;
+    high *= 2;
+  }
+  while (low < high) {
+    int middle = low + (high - low) / 2;
+    if (lua_getstack(L, middle, &ar) != 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
 }
 
 void wf_trace_note_error(wf_vm *vm, lua_State *L, lua_State *co) {

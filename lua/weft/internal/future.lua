@@ -59,8 +59,8 @@ local function checked(self, name)
   return self
 end
 
--- Somebody has got the error. Its entry goes at once: an error that refers to its Future would keep
--- both alive through it.
+-- Somebody has got the error. Its entry goes at once: an error that refers to its Future would
+-- keep both alive through it.
 local function settle_failure(self, failure)
   failure.awaited = true
   if self.sentinel then failures[self.sentinel] = nil end

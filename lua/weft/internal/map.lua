@@ -32,9 +32,9 @@ local function keep(job, i, ok, v, err)
   end
 end
 
--- A worker: takes the next item until there are none or one has failed.
+-- A worker: takes the next item until there are none, one has failed or the context has ended.
 local function work(job)
-  while not job.failed and job.next <= job.n do
+  while not job.failed and job.next <= job.n and not (job.ctx and raw.ctx_ended(job.ctx)) do
     local i = job.next
     job.next = i + 1
     keep(job, i, protect(job.fn, job.list[i], i))
@@ -52,7 +52,7 @@ local function map(list, fn, opts)
   local n = #list
   local results = { n = n }
   if n == 0 then return results end
-  local job = { list = list, fn = fn, n = n, next = 1, results = results, running = 0 }
+  local job = { list = list, fn = fn, n = n, next = 1, results = results, ctx = ctx, running = 0 }
   job.queue = raw.queue()
   raw.check_can_park("map")
   for _ = 1, limit < n and limit or n do
