@@ -77,7 +77,9 @@ static options_action read_option(options *o, int c, char **argv) {
     case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
     case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
     case ':': return error("%s needs an argument", argv[optind - 1]);
-    default: return error("unknown option '%s'", argv[optind - 1]);
+    default:
+      if (optopt > 0 && optopt < OPT_WORKERS) return error("unknown option '-%c'", optopt);
+      return error("unknown option '%s'", argv[optind - 1]);
   }
 }
 

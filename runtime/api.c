@@ -29,7 +29,7 @@ static void last_object_gone(struct wf_runtime *rt) {
 
 static const wf_hooks hooks = {
     .run_batch = wf_task_run_batch,
-    .settle = wf_tick_settle,
+    .settle = wf_settle,
     .last_object_gone = last_object_gone,
 };
 
@@ -292,7 +292,7 @@ static int run_protected(lua_State *L) {
   weft *w = lua_touserdata(L, 1);
   push_main(w, L);
   forget_main(w);
-  w->end = wf_main_run(&w->rt.vm, L, 2);
+  w->end = wf_main_run(&w->rt.vm, L, 2, false);
   return 0;
 }
 
@@ -314,6 +314,7 @@ static weft_status begin(weft *w) {
 // Hands the report of a bad end to whoever wants it.
 static weft_status conclude(weft *w, wf_end end) {
   if (end == WF_END_MAIN || end == WF_RUNNING) return WEFT_OK;
+  if (end == WF_END_HANDLED) return fail(w, WEFT_ERR_PANIC, "main failed");
   lua_State *L = w->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->rt.panic_ref);
   const char *report = lua_tostring(L, -1);

@@ -3,9 +3,10 @@
 #ifndef WF_API_H
 #define WF_API_H
 
-#include "conc/tick.h"
+#include "conc/settle.h"
 #include "include/weft.h"
 #include "sched/runtime.h"
+#include "task/obj.h"
 #include "task/site.h"
 
 struct weft {

@@ -68,6 +68,49 @@ describe('memory', function()
     ]], 'true\n')
   end)
 
+  it('outside of Lua comes back too', function()
+    if proc.sanitized() then pending 'a sanitizer keeps freed memory' end
+    prints([[
+      local context, time = weft.context, weft.time
+      local function resident()
+        local f = io.open '/proc/self/statm'
+        local pages = f:read '*a':match '%d+ (%d+)'
+        f:close()
+        return pages * 4
+      end
+      local function round(n)
+        for i = 1, n do
+          local a, b, m, wg = weft.chan(), weft.chan(2), weft.sync.mutex(), weft.sync.waitgroup()
+          local ctx, cancel = context.with_cancel(context.background())
+          m:lock()
+          wg:add(1)
+          weft.go(function() a:recv(ctx) end)
+          weft.go(function() b:recv() end)
+          weft.go(function() weft.select(a, b, ctx:done()) end)
+          weft.go(function() m:lock(ctx) end)
+          weft.go(function() wg:wait() end)
+          weft.go(function() weft.sleep(1e5, ctx) end)
+          weft.sleep(1e-6)
+          cancel()
+          b:close()
+          wg:done()
+          m:unlock()
+          time.timer(1e5)
+          local f = weft.async(function() weft.sleep(1e-6) end)
+          f:done()
+          f:await()
+        end
+        weft.sleep(1e-6)
+        for _ = 1, 4 do collectgarbage() end
+        return resident()
+      end
+      round(3000)
+      local before = round(3000)
+      local grown = round(30000) - before
+      print(grown < 3000 or grown)
+    ]], 'true\n', { virtual = true })
+  end)
+
   it('of everything that is dropped comes back', function()
     prints([[
       local context, time = weft.context, weft.time
@@ -220,6 +263,118 @@ describe('long chains', function()
     end)
     has(err, 'across a C-call boundary', 'sort')
     util.nobody_waits(ch)
+  end)
+end)
+
+describe('plain Lua', function()
+  -- What it prints under weft is what it prints under LuaJIT.
+  local code = [=[
+    local function show(...)
+      local list = { n = select('#', ...), ... }
+      for i = 1, list.n do
+        local v = list[i]
+        local t = type(v)
+        list[i] = (t == 'table' or t == 'function' or t == 'thread') and t or tostring(v)
+      end
+      print(table.concat(list, ' | '))
+    end
+    local function refused(f) return select(2, pcall(f)):match 'bad argument #1 to .[%a]+.' end
+    local create, resume, wrap, yield = coroutine.create, coroutine.resume, coroutine.wrap,
+      coroutine.yield
+    local function fails() error 'text' end
+    show(pcall(wrap(fails)))
+    show(pcall(function() wrap(fails)() end))
+    show(pcall(function() local f = wrap(fails) f() end))
+    show(pcall(function() wrap(function() error('text', 0) end)() end))
+    show(pcall(function() wrap(function() error('text', 2) end)() end))
+    show(pcall(function() wrap(function() error {} end)() end))
+    show(pcall(function() wrap(function() wrap(fails)() end)() end))
+    show(pcall(function() wrap(function() local x = nil + 1 return x end)() end))
+    show(resume(create(fails)))
+    show(resume(create(function() error() end)))
+    show(resume(create(function() error(nil) end)))
+    show(resume(create(function(...) return select('#', ...), ... end), nil, nil))
+    local co = create(function(...)
+      show('in', ...)
+      show('back', yield(1, nil))
+      return 'end', nil
+    end)
+    show(resume(co, 'a', nil))
+    show(coroutine.status(co))
+    show(resume(co, nil, 'b', nil))
+    show(coroutine.status(co))
+    show(resume(co))
+    show(resume(co))
+    local w = wrap(function() return 1 end)
+    show(w())
+    show(pcall(w))
+    show(pcall(function() w() end))
+    co = create(function() return resume(co) end)
+    show(resume(co))
+    local outer
+    outer = create(function() local inner = create(function() return resume(outer) end)
+      return resume(inner) end)
+    show((select(3, resume(outer))))
+    show(refused(function() resume(5) end))
+    show(refused(function() resume() end))
+    show(refused(function() coroutine.create(5) end))
+    show(refused(function() coroutine.wrap() end))
+    show(refused(function() coroutine.status(5) end))
+    show(wrap(function() return pcall(function() yield 'through pcall' error 'after' end) end)())
+    local g = wrap(function() return pcall(function() yield 'through pcall' error 'after' end) end)
+    show(g()) show(g())
+    g = wrap(function() return xpcall(function() yield(1) error 'x' end, function(e)
+      return 'handled ' .. e end) end)
+    show(g()) show(g())
+    local mt = setmetatable({}, { __index = function(_, k) return yield(k) end,
+      __add = function(a, b) return yield 'add' end, __lt = function() return yield 'lt' end })
+    g = wrap(function() return mt.key, mt + 1, mt < mt end)
+    show(g()) show(g 'one') show(g 'two') show(g(3))
+    for a, b in wrap(function() for i = 1, 3 do yield(i, i * i) end end) do show(a, b) end
+    show(select(2, pcall(error)))
+    show(pcall(error, 'x', 2))
+    show(xpcall(fails, function(e) return e .. ' handled' end))
+    show(xpcall(fails, function(e) error 'in the handler' end))
+    show(pcall(require, 5.5) == false)
+    show(refused(function() require() end))
+    package.preload.pre = function(...) return ... end
+    show(require 'pre')
+    show(package.loaded.pre)
+    package.preload.none = function() end
+    show(require 'none')
+    package.preload.bad = function() error('bad', 0) end
+    show(pcall(require, 'bad'))
+    package.preload.wrong = 5
+    package.preload.loop = function() return require 'loop' end
+    show((pcall(require, 'loop')))
+    show((pcall(dofile, '/nonexistent')))
+    show(load('return ...', 'name')(1, nil))
+    show(load('x = = 1', '=name'))
+    show(load(function() return nil end))
+    show(loadstring 'return 1'())
+    show(coroutine.isyieldable(), wrap(function() return coroutine.isyieldable() end)())
+    show(wrap(function() return type(coroutine.running()) end)())
+    show((pcall(yield)))
+    show((debug.traceback 'message'):match '^message\nstack traceback:' ~= nil)
+    show(getfenv(0) == _G, getfenv(1) == _G)
+    local t = {} for i = 1, 100 do t[i] = (i * 37) % 101 end table.sort(t) show(unpack(t, 1, 5))
+    show(('abc'):gsub('%a', function(c) return c:upper() end))
+    show(tostring(setmetatable({}, { __tostring = function() return 'mine' end })))
+  ]=]
+
+  it('prints what it prints under LuaJIT', function()
+    local dir, clean = proc.temp_dir()
+    proc.write_file(dir .. '/plain.lua', code)
+    local function script(command)
+      return proc.shell(command .. ' plain.lua', { before = 'cd ' .. dir .. ';' })
+    end
+    local bin = proc.bin:match '^/' and proc.bin or os.getenv 'PWD' .. '/' .. proc.bin
+    local theirs, ours = script 'luajit', script(bin)
+    clean()
+    assert.same({ 0, '' }, { theirs.status, theirs.err })
+    assert.same({ 0, '' }, { ours.status, ours.err })
+    local other = ours.out:gmatch '[^\n]*'
+    for line in theirs.out:gmatch '[^\n]*' do assert.equals(line, other()) end
   end)
 end)
 

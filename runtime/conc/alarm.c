@@ -55,8 +55,8 @@ bool wf_alarm_start(lua_State *L, wf_alarm *alarm, double seconds) {
   wf_vm *vm = alarm->obj.vm;
   bool was_armed = wf_alarm_stop(alarm);
   uint64_t when = wf_clock_after(wf_clock_now(&vm->clock), seconds);
-  if (when == WF_NEVER) return was_armed;
-  if (!wf_timer_arm(&vm->timers, &alarm->timer, when)) luaL_error(L, "not enough memory");
+  if (when != WF_NEVER && !wf_timer_arm(&vm->timers, &alarm->timer, when))
+    wf_site_raise(L, "not enough memory");
   wf_obj_hold(&alarm->held, &alarm->obj);
   return was_armed;
 }

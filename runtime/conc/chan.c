@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "conc/tick.h"
+#include "task/site.h"
 #include "task/task.h"
 
 static void destroy(wf_obj *obj) {
@@ -57,7 +58,7 @@ static int get_slot(lua_State *L, const wf_chan *ch, int self, int which) {
   lua_Number value = lua_tonumber(L, -1);
   lua_pop(L, 1);
   if (!(value >= WF_CHAN_RING && value <= last_slot(ch))) {
-    luaL_error(L, "the insides of a channel were overwritten");
+    wf_site_raise(L, "the insides of a channel were overwritten");
   }
   return (int)value;
 }

@@ -86,7 +86,7 @@ void wf_ctx_set_deadline(lua_State *L, wf_ctx *ctx, uint64_t when_ns) {
     wf_ctx_end(L, ctx, WF_CTX_DEADLINE);
     return;
   }
-  if (!wf_timer_arm(&vm->timers, &ctx->timer, when_ns)) luaL_error(L, "not enough memory");
+  if (!wf_timer_arm(&vm->timers, &ctx->timer, when_ns)) wf_site_raise(L, "not enough memory");
   ctx->deadline_ns = when_ns;
 }
 
@@ -178,6 +178,28 @@ void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
 }
 
 static void let_go(wf_obj *obj) { free_after((after *)obj); }
+
+static bool is_awaited(const wf_ctx *ctx) {
+  return !wf_list_empty(&ctx->waiters) || !wf_list_empty(&ctx->afters) ||
+         (ctx->done != NULL && !wf_list_empty(&ctx->done->recvq));
+}
+
+// Depth first, by the links alone: a chain of contexts may be deep.
+bool wf_ctx_idle(const wf_timer *timer) {
+  if (timer->fire != deadline_passed) return false;
+  const wf_ctx *top = wf_container_of((wf_timer *)(uintptr_t)timer, wf_ctx, timer);
+  const wf_ctx *ctx = top;
+  for (;;) {
+    if (is_awaited(ctx)) return false;
+    if (!wf_list_empty(&ctx->children)) {
+      ctx = wf_container_of(ctx->children.next, wf_ctx, sibling);
+      continue;
+    }
+    while (ctx != top && ctx->sibling.next == &ctx->parent->children) ctx = ctx->parent;
+    if (ctx == top) return true;
+    ctx = wf_container_of(ctx->sibling.next, wf_ctx, sibling);
+  }
+}
 
 static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after), .let_go = let_go};
 static const char tag_after;

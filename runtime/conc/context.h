@@ -44,6 +44,10 @@ void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state);
 // Ends it now when a deadline has passed that its timer has not seen yet.
 void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx);
 
+// Whether the timer is the deadline of a context whose end nobody waits for: no call, no receiver
+// of its channel, no function, neither of itself nor of a context below.
+bool wf_ctx_idle(const wf_timer *timer);
+
 // Pushes its error, or nil while it lives. Allocates nothing.
 void wf_ctx_push_error(lua_State *L, const wf_ctx *ctx);
 

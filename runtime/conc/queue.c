@@ -16,6 +16,10 @@ uint32_t wf_queue_wake(wf_queue *queue, uint32_t max) {
   wf_obj_ref(&queue->obj);  // the last waiter's claim may let go of it
   for (; woken < max && !wf_list_empty(&queue->waiters); woken++) {
     wf_task *task = wf_container_of(queue->waiters.next, wf_waiter, link)->task;
+    wf_vm *vm = task->vm;
+    if (task->reason == WF_WAIT_MUTEX) {
+      vm->stats.lock_wait_ns += wf_clock_now(&vm->clock) - task->since_ns;
+    }
     wf_claim(task);
     lua_pushboolean(task->at, 1);
     wf_ready(task, 1);

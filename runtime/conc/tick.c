@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
+#include "task/site.h"
 
 struct wf_tick {
   wf_timer timer;
@@ -11,6 +12,7 @@ struct wf_tick {
   uint64_t period_ns;  // 0: fires once
   double value;
   bool pending;
+  bool for_ever;  // it runs, but its time is beyond the clock
 };
 
 static wf_tick *tick_of(const wf_timer *timer) {
@@ -37,7 +39,7 @@ static void fire(wf_timer *timer) {
 
 void wf_tick_attach(lua_State *L, wf_chan *ch) {
   wf_tick *tick = wf_mem_new(&ch->obj.vm->rt->mem, sizeof *tick);
-  if (tick == NULL) luaL_error(L, "not enough memory");
+  if (tick == NULL) wf_site_raise(L, "not enough memory");
   tick->ch = ch;
   tick->timer.fire = fire;
   ch->tick = tick;
@@ -50,14 +52,16 @@ bool wf_tick_start(lua_State *L, wf_tick *tick, double seconds, bool periodic) {
   uint64_t now = wf_clock_now(&vm->clock);
   uint64_t when = wf_clock_after(now, seconds);
   tick->period_ns = periodic ? when - now : 0;
+  tick->for_ever = when == WF_NEVER;
   if (when != WF_NEVER && !wf_timer_arm(&vm->timers, &tick->timer, when)) {
-    luaL_error(L, "not enough memory");
+    wf_site_raise(L, "not enough memory");
   }
   return was_running;
 }
 
 bool wf_tick_stop(wf_tick *tick) {
-  bool running = tick->pending || wf_timer_armed(&tick->timer);
+  bool running = tick->pending || tick->for_ever || wf_timer_armed(&tick->timer);
+  tick->for_ever = false;
   (void)wf_timer_stop(&tick->ch->obj.vm->timers, &tick->timer);
   tick->pending = false;
   return running;
@@ -78,20 +82,6 @@ bool wf_tick_take(wf_tick *tick, double *value) {
   return true;
 }
 
-static int collect(lua_State *L) {
-  (void)lua_gc(L, LUA_GCCOLLECT, 0);
-  return 0;
-}
-
-void wf_tick_settle(wf_vm *vm) {
-  if (vm->timers.count == 0 || vm->settled == vm->stats.switches) return;
-  for (uint32_t i = 0; i < vm->timers.count; i++) {
-    const wf_timer *timer = wf_timers_at(&vm->timers, i);
-    if (timer->fire != fire || !wf_list_empty(&tick_of(timer)->ch->recvq)) return;
-  }
-  vm->settled = vm->stats.switches;
-  // Twice: what a finaliser lets go of is found by the next collection.
-  for (int i = 0; i < 2; i++) {
-    if (lua_cpcall(vm->L, collect, NULL) != 0) wf_runtime_fail(vm);
-  }
+bool wf_tick_idle(const wf_timer *timer) {
+  return timer->fire == fire && wf_list_empty(&tick_of(timer)->ch->recvq);
 }

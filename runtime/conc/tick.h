@@ -27,9 +27,7 @@ bool wf_tick_pending(const wf_tick *tick);
 // Takes the value.
 bool wf_tick_take(wf_tick *tick, double *value);
 
-// When nothing but timers of channels that nobody receives from could wake anybody, collects once:
-// it may be that nobody can refer to them any more, and without work there is no garbage to start
-// a collection (wf_hooks.settle).
-void wf_tick_settle(wf_vm *vm);
+// Whether the timer is one of a tick whose channel nobody receives from.
+bool wf_tick_idle(const wf_timer *timer);
 
 #endif

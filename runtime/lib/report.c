@@ -109,6 +109,21 @@ static int l_task_stacks(lua_State *L) {
   return 1;
 }
 
+static void push_failure(wf_task *task, void *arg) {
+  lua_State *L = arg;
+  if ((task->flags & WF_TASK_FAILED) == 0 || task->defers == LUA_NOREF) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
+}
+
+// pending_failures() -> array of {err =, trace =} of tasks that have failed and still run their
+// deferred calls
+static int l_pending_failures(lua_State *L) {
+  lua_newtable(L);
+  wf_tasks_each(wf_door_vm(L), push_failure, L);
+  return 1;
+}
+
 static int l_stats(lua_State *L) {
   const wf_vm *vm = wf_door_vm(L);
   const wf_vm_stats *s = &vm->stats;
@@ -124,6 +139,7 @@ static int l_stats(lua_State *L) {
   set_number(L, "timers", vm->timers.count);
   set_number(L, "timers_fired", (double)s->timers);
   set_number(L, "lock_waits", (double)s->lock_waits);
+  set_number(L, "lock_wait_s", (double)s->lock_wait_ns / 1e9);
   set_number(L, "objects", (double)vm->objects);
   double bytes = (double)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (double)lua_gc(L, LUA_GCCOUNTB, 0);
   set_number(L, "bytes", bytes);
@@ -135,7 +151,10 @@ static int l_stats(lua_State *L) {
 }
 
 void wf_lib_open_report(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"tasks", l_tasks}, {"task_stacks", l_task_stacks}, {"stats", l_stats}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"tasks", l_tasks},
+                                       {"task_stacks", l_task_stacks},
+                                       {"pending_failures", l_pending_failures},
+                                       {"stats", l_stats},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

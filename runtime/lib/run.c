@@ -25,7 +25,8 @@ static int l_run(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_arg_function(L, 1, 1, "run");
   check_outside(vm, L, "run");
-  if (wf_main_run(vm, L, 1) != WF_END_MAIN) return lua_error(L);
+  wf_end end = wf_main_run(vm, L, 1, true);
+  if (end != WF_END_MAIN && end != WF_END_HANDLED) return lua_error(L);
   return lua_gettop(L);
 }
 

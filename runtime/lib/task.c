@@ -69,13 +69,16 @@ static int l_take_defers(lua_State *L) {
   wf_task *task = wf_door_vm(L)->current;
   if (task == NULL || task->defers == LUA_NOREF) return 0;
   lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  if (task->flags & WF_TASK_FAILED) return lua_objlen(L, -1) != 0;  // its failure is in there too
   luaL_unref(L, LUA_REGISTRYINDEX, task->defers);
   task->defers = LUA_NOREF;
   return 1;
 }
 
+// set_run_defers(run_defers, overdue)
 static int l_set_run_defers(lua_State *L) {
-  lua_settop(L, 1);
+  lua_settop(L, 2);
+  wf_vm_set_ref(wf_door_vm(L), L, WF_REF_OVERDUE);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_RUN_DEFERS);
   return 0;
 }
@@ -172,6 +175,9 @@ static int l_note_stack(lua_State *L) {
 static int l_error_path(lua_State *L) {
   lua_settop(L, 1);
   wf_trace_push_error_path(wf_door_vm(L), L, L);
+  // Nothing follows, so the last words, "rethrown, ", go.
+  const char *path = lua_tostring(L, -1), *last = strrchr(path, '\n');
+  if (last != NULL) lua_pushlstring(L, path, (size_t)(last - path));
   return 1;
 }
 

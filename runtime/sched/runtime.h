@@ -15,6 +15,7 @@
 typedef enum wf_end {
   WF_RUNNING,
   WF_END_MAIN,      // the main task returned
+  WF_END_HANDLED,   // the main task failed, and weft.on_panic's function has seen to it
   WF_END_LOAD,      // a module that has to be there first is not
   WF_END_PANIC,     // an error nobody caught
   WF_END_DEADLOCK,  // no task can ever run again

@@ -6,6 +6,8 @@
 
 #include "sched/runtime.h"
 
+_Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec")));
+
 void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
   if (vm->refs[ref] == LUA_NOREF) {
     vm->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -55,6 +55,7 @@ typedef struct wf_vm {
   lua_State *running;         // the innermost coroutine that weft resumed
   bool chain_ok;              // every coroutine from the task down to `running` can yield
   lua_State *broken_at;       // when not: the one whose stack holds the C function
+  bool main_failed;           // main has ended by an error that weft.on_panic's function got
   bool stop;                  // run no further task: main has ended, or a panic
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
   const char *stack_base;     // where the first of these was resumed, on the C stack
@@ -67,8 +68,7 @@ typedef struct wf_vm {
   uint64_t now_ns;         // the clock at the last turn of the loop
   uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
   uint64_t batch_ns;       // the coarse clock at the last look at it between tasks
-  uint64_t slice;          // number of the current resume
-  uint64_t poll_slice;     // the slice that poll_start_ns belongs to
+  uint64_t poll_slice;     // the switch after which that was
   wf_timers timers;
   wf_task_pool tasks;
   wf_sites sites;
@@ -92,6 +92,7 @@ typedef enum wf_vm_ref {
   WF_REF_CANCELED,     // "context canceled"
   WF_REF_DEADLINE,     // "context deadline exceeded"
   WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
+  WF_REF_OVERDUE,      // lua/weft/internal/task.lua: overdue
   WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
   WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
   WF_REF_CHAN_MT,      // of unbuffered channels
@@ -113,6 +114,9 @@ static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
 // Anchors the value on top of L's stack under `ref`, in place of what was there; pops it. Raises
 // on L when memory is out.
 void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref);
+
+// The VM whose task runs on this thread now; NULL between tasks.
+extern _Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec")));
 
 // lua_cpcall on the scheduler's own state with the collector at rest, so that nobody's finaliser
 // runs inside, where its error would be taken for one of weft's. 0, or the status, and then the

@@ -8,7 +8,8 @@
 
 enum { BATCH = 64, POLL_NS = 100000 };
 
-static void fire_timers(wf_vm *vm) {
+void wf_worker_fire_timers(wf_worker *worker) {
+  wf_vm *vm = worker->vm;
   vm->now_ns = wf_clock_now(&vm->clock);
   if (wf_timers_next(&vm->timers) <= vm->now_ns) {
     vm->stats.timers += wf_timers_fire(&vm->timers, vm->now_ns);
@@ -25,7 +26,7 @@ static void poll_loop(wf_worker *worker) {
 
 static void round_of_tasks(wf_worker *worker) {
   worker->rt->hooks->run_batch(worker->vm, BATCH);
-  fire_timers(worker->vm);
+  wf_worker_fire_timers(worker);
   poll_loop(worker);
 }
 
@@ -34,7 +35,7 @@ bool wf_worker_jump(wf_worker *worker) {
   uint64_t next = wf_timers_next(&vm->timers);
   if (!vm->clock.is_virtual || next == WF_NEVER) return false;
   wf_clock_advance_to(&vm->clock, next);
-  fire_timers(vm);
+  wf_worker_fire_timers(worker);
   return true;
 }
 
@@ -55,14 +56,14 @@ static bool wait_for_more(wf_worker *worker) {
   uint64_t timeout = next == WF_NEVER ? WF_NEVER : next > now ? next - now : 0;
   wf_loop_wait(&worker->loop, timeout);
   worker->polled_ns = now;
-  fire_timers(vm);
+  wf_worker_fire_timers(worker);
   return true;
 }
 
 wf_outcome wf_worker_run(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->jumps = true;
-  fire_timers(vm);
+  wf_worker_fire_timers(worker);
   while (!vm->stop) {
     if (vm->runq.count != 0) {
       round_of_tasks(worker);
@@ -77,7 +78,7 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_vm *vm = worker->vm;
   uint64_t start = wf_clock_machine_ns();
   worker->jumps = false;
-  fire_timers(vm);
+  wf_worker_fire_timers(worker);
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {
     if (vm->runq.count == 0) {
@@ -88,7 +89,7 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
     }
     // One task at a time under a budget: a slice may be long.
     worker->rt->hooks->run_batch(vm, budget_ns == WF_NEVER ? BATCH : 1);
-    fire_timers(vm);
+    wf_worker_fire_timers(worker);
     poll_loop(worker);
     if (budget_ns != WF_NEVER && wf_clock_machine_ns() - start >= budget_ns) return WF_BUDGET;
   }

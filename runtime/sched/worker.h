@@ -32,6 +32,9 @@ wf_outcome wf_worker_run(wf_worker *worker);
 // ready); never blocks and never moves a virtual clock.
 wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns);
 
+// Fires the timers of the VM that are due by now.
+void wf_worker_fire_timers(wf_worker *worker);
+
 // Moves a virtual clock to its next timer, if there is one and nothing else could come first.
 bool wf_worker_jump(wf_worker *worker);
 

@@ -5,13 +5,14 @@
 
 #include "base/check.h"
 #include "sched/worker.h"
+#include "task/site.h"
 #include "task/task.h"
 
 bool wf_main_busy(const wf_vm *vm) { return vm->busy; }
 
 static void begin(wf_vm *vm) {
   vm->busy = true;
-  vm->stop = false;
+  vm->stop = vm->main_failed = false;
   vm->rt->end = WF_RUNNING;
 }
 
@@ -51,14 +52,15 @@ static void warn(wf_vm *vm) {
   lua_pop(vm->L, 1);
 }
 
-// The main task has returned: its results go to L.
-static void move_results(lua_State *L, wf_task *task) {
+// The main task has returned: its results go to L. False when they are too many.
+static bool move_results(lua_State *L, wf_task *task) {
   int n = lua_gettop(task->co);
-  luaL_checkstack(L, n, "too many results");
+  if (lua_checkstack(L, n) == 0) return false;
   lua_xmove(task->co, L, n);
+  return true;
 }
 
-wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
+wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results) {
   WF_CHECK(!vm->busy);
   wf_runtime *rt = vm->rt;
   wf_task *task = wf_task_go(vm, L, fn);
@@ -70,15 +72,17 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
       rt->end = WF_END_DEADLOCK;
       (void)report(vm, "deadlock");
     } else {
-      wf_task_run_failed(vm);
+      wf_task_run_last(vm);
       if (rt->end == WF_RUNNING) rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
       if (rt->warn_pending) warn(vm);
     }
   }
   vm->busy = false;
-  bool done = task->state == WF_DONE;
-  if (rt->end == WF_END_MAIN) {
-    move_results(L, task);
+  bool done = task->state == WF_DONE, fit = true;
+  if (rt->end == WF_END_MAIN && vm->main_failed) {
+    rt->end = WF_END_HANDLED;
+  } else if (rt->end == WF_END_MAIN) {
+    if (results) fit = move_results(L, task);
   } else {
     lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
   }
@@ -87,6 +91,7 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn) {
   } else {
     task->flags &= (uint8_t) ~(WF_TASK_KEEP | WF_TASK_MAIN);  // goes on in the next run or step
   }
+  if (!fit) wf_site_raise(L, "too many results");
   return rt->end;
 }
 
@@ -95,25 +100,25 @@ typedef struct frame {
   uint64_t start_ns, budget_ns;
 } frame;
 
-static bool has_time(const frame *f) {
-  return f->budget_ns == WF_NEVER || wf_clock_machine_ns() - f->start_ns < f->budget_ns;
+// What is left of the budget, 0 when it is used up.
+static uint64_t time_left(const frame *f) {
+  if (f->budget_ns == WF_NEVER) return WF_NEVER;
+  uint64_t used = wf_clock_machine_ns() - f->start_ns;
+  return used < f->budget_ns ? f->budget_ns - used : 0;
 }
 
 static void run_ready(const frame *f) {
-  if (!has_time(f)) return;
-  uint64_t used = wf_clock_machine_ns() - f->start_ns;
-  uint64_t left = f->budget_ns == WF_NEVER ? WF_NEVER : f->budget_ns - used;
-  (void)wf_worker_step(f->vm->worker, left);
+  uint64_t left = time_left(f);
+  if (left != 0) (void)wf_worker_step(f->vm->worker, left);
 }
 
 // Moves game time by dt, stopping at each timer on the way so that its task sees its own moment;
 // once the budget is spent, straight to the end.
 static void run_game_time(const frame *f, double dt_s) {
   wf_vm *vm = f->vm;
-  wf_clock_virtual(&vm->clock);
   uint64_t target = wf_clock_after(wf_clock_now(&vm->clock), dt_s);
   run_ready(f);
-  while (!vm->stop && has_time(f) && wf_timers_next(&vm->timers) <= target) {
+  while (!vm->stop && time_left(f) != 0 && wf_timers_next(&vm->timers) <= target) {
     if (!wf_worker_jump(vm->worker)) break;
     run_ready(f);
   }
@@ -132,7 +137,7 @@ enum { GC_WORTH_KB = 256 };
 static void collect_with_rest(const frame *f) {
   wf_vm *vm = f->vm;
   if (f->budget_ns == WF_NEVER) return;
-  while (!vm->stop && has_time(f)) {
+  while (!vm->stop && time_left(f) != 0) {
     if (lua_gc(vm->L, LUA_GCCOUNT, 0) < vm->collected_kb + GC_WORTH_KB) return;
     bool finished = false;
     if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm);
@@ -146,6 +151,10 @@ wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s) {
   begin(vm);
   frame f = {.vm = vm, .start_ns = wf_clock_machine_ns()};
   f.budget_ns = budget_s > 0 ? wf_clock_after(0, budget_s) : WF_NEVER;
+  if (dt_s >= 0) wf_clock_virtual(&vm->clock);
+  // However small the budget, and whatever used it up: a step takes the program one task further.
+  wf_worker_fire_timers(vm->worker);
+  wf_task_run_batch(vm, 1);
   if (dt_s >= 0) {
     run_game_time(&f, dt_s);
   } else {

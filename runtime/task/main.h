@@ -6,9 +6,10 @@
 #include "sched/runtime.h"
 
 // Runs the function at `fn` of L's stack with the values above it as the main task until it
-// returns or the runtime ends otherwise. Pops them and pushes its results (WF_END_MAIN), or the
-// report. Raises on L when memory is out before it starts. Not reentrant.
-wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn);
+// returns or the runtime ends otherwise. Pops them and pushes its `results`, if these are wanted
+// (WF_END_MAIN), nothing (WF_END_HANDLED), or the report. Raises on L when memory is out before
+// it starts, or when the results are too many. Not reentrant.
+wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results);
 
 // Runs what is ready, for at most budget_s (0 or less: until nothing is). With dt_s >= 0 the VM's
 // clock is virtual from now on and moves by that much. WF_RUNNING, or how the runtime ended, and

@@ -5,17 +5,18 @@
 #include <string.h>
 
 #include "sched/runtime.h"
+#include "task/site.h"
 
 const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
 
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag) {
-  if (vm->orphaned) luaL_error(L, "weft has been closed");
+  if (vm->orphaned) wf_site_raise(L, "weft has been closed");
   wf_proxy *proxy = lua_newuserdata(L, sizeof *proxy);
   *proxy = (wf_proxy){.tag = tag};
   wf_vm_push_ref(vm, L, WF_REF_PROXY_MT);
   lua_setmetatable(L, -2);
   wf_obj *obj = wf_mem_new(&vm->rt->mem, kind->size);
-  if (obj == NULL) luaL_error(L, "not enough memory");
+  if (obj == NULL) wf_site_raise(L, "not enough memory");
   obj->kind = kind;
   obj->vm = vm;
   obj->refs = 1;
@@ -62,6 +63,15 @@ wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag) {
   return obj;
 }
 
+// A view is a table with the proxy, which may be a table itself, at 0.
+static wf_obj *view_of(lua_State *L, int idx) {
+  if (!lua_istable(L, idx)) return NULL;
+  lua_rawgeti(L, idx, 0);
+  wf_obj *obj = wf_obj_in_table(L, lua_gettop(L), &wf_tag_buffer);
+  lua_pop(L, 1);
+  return obj;
+}
+
 wf_obj *wf_obj_any(lua_State *L, int idx) {
   static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue};
   for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
@@ -69,7 +79,7 @@ wf_obj *wf_obj_any(lua_State *L, int idx) {
     if (obj == NULL) obj = wf_obj_in_table(L, idx, tags[i]);
     if (obj != NULL) return obj;
   }
-  return NULL;
+  return view_of(L, idx);
 }
 
 int wf_obj_gc(lua_State *L) {

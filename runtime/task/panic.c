@@ -38,6 +38,7 @@ static void deliver(lua_State *L, const failure *f) {
       lua_pushvalue(L, trace);
       lua_pushnumber(L, f->task != NULL ? (lua_Number)f->task->id : 0);
       wf_task_go(vm, L, trace + 1)->flags |= WF_TASK_HANDLER;
+      if (f->task != NULL && f->task->flags & WF_TASK_MAIN) vm->main_failed = true;
       return;
     }
     lua_pop(L, 1);
@@ -52,9 +53,15 @@ static void deliver(lua_State *L, const failure *f) {
 }
 
 // Protected: gives the failed task a new coroutine that runs its deferred calls and then returns
-// error and traceback, which lie on L.
+// error and traceback, which lie on L. Until then these are also kept in the list of the calls:
+// they must not get lost when the calls never end.
 static void run_defers_of_failed(lua_State *L, wf_task *task) {
   int err = lua_gettop(L) - 1;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  lua_pushvalue(L, err);
+  lua_setfield(L, -2, "err");
+  lua_pushvalue(L, err + 1);
+  lua_setfield(L, -2, "trace");
   lua_State *co = lua_newthread(L);
   wf_vm_push_ref(task->vm, co, WF_REF_RUN_DEFERS);
   lua_rawgeti(co, LUA_REGISTRYINDEX, task->defers);
@@ -62,8 +69,6 @@ static void run_defers_of_failed(lua_State *L, wf_task *task) {
   lua_pushvalue(L, err + 1);
   lua_xmove(L, co, 2);
   wf_task_renew(L, task);
-  luaL_unref(L, LUA_REGISTRYINDEX, task->defers);
-  task->defers = LUA_NOREF;
   task->flags |= WF_TASK_FAILED | WF_TASK_DEFERRING;
   wf_ready(task, 3);
 }
@@ -74,11 +79,11 @@ static int report(lua_State *L) {
   lua_State *co = task->co;
   luaL_checkstack(L, 10, NULL);
   if (f->after_defers) {
-    int top = lua_gettop(co);
-    if (top < 2) return 0;  // a Future has it
-    lua_pushvalue(co, top - 1);
-    lua_pushvalue(co, top);
-    lua_xmove(co, L, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+    lua_getfield(L, -1, "future");
+    if (!lua_isnil(L, -1)) return 0;  // a Future has it
+    lua_getfield(L, -2, "err");
+    lua_getfield(L, -3, "trace");
   } else {
     lua_pushvalue(co, -1);
     lua_xmove(co, L, 1);
@@ -86,7 +91,7 @@ static int report(lua_State *L) {
     wf_trace_push_failed(L, co, lua_gettop(L) - 1);
     push_creator(L, task);
     lua_concat(L, 3);
-    if (task->defers != LUA_NOREF) {
+    if (task->defers != LUA_NOREF && (task->flags & WF_TASK_DEFERRING) == 0) {
       run_defers_of_failed(L, task);
       return 0;
     }
@@ -121,6 +126,28 @@ void wf_panic_stray_yield(wf_vm *vm, wf_task *task) {
   wf_vm_push_ref(vm, task->co, WF_REF_STRAY_YIELD);
   task->state = WF_RUN;
   wf_panic_task(vm, task);
+}
+
+typedef struct overdue_call {
+  wf_vm *vm;
+  wf_task *task;
+} overdue_call;
+
+// task.overdue(list) hands the failure to its Future, or returns error and traceback.
+static int overdue(lua_State *L) {
+  overdue_call *call = lua_touserdata(L, 1);
+  wf_vm_push_ref(call->vm, L, WF_REF_OVERDUE);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, call->task->defers);
+  lua_call(L, 1, 2);
+  if (lua_isnil(L, -1)) return 0;
+  failure f = {.vm = call->vm, .task = call->task};
+  deliver(L, &f);
+  return 0;
+}
+
+void wf_panic_overdue(wf_vm *vm, wf_task *task) {
+  overdue_call call = {.vm = vm, .task = task};
+  if (wf_vm_call_protected(vm, overdue, &call) != 0) wf_runtime_fail(vm);
 }
 
 void wf_panic_orphan(wf_vm *vm, lua_State *L) {

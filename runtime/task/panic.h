@@ -15,6 +15,10 @@ void wf_panic_task(struct wf_vm *vm, struct wf_task *task);
 // The deferred calls of a failed task are done and have left error and traceback on its stack.
 void wf_panic_after_defers(struct wf_vm *vm, struct wf_task *task);
 
+// The failed task's deferred calls will not come to their end: its failure is reported without
+// them.
+void wf_panic_overdue(struct wf_vm *vm, struct wf_task *task);
+
 // The task yielded without parking, through a coroutine.yield that weft does not know.
 void wf_panic_stray_yield(struct wf_vm *vm, struct wf_task *task);
 

@@ -110,7 +110,7 @@ wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
     vm->free_waits[size_class] = *(wf_waits **)(void *)waits->waiters;
   } else {
     waits = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, waits_size(1U << size_class));
-    if (waits == NULL) luaL_error(L, "not enough memory");
+    if (waits == NULL) wf_site_raise(L, "not enough memory");
     waits->capacity = 1U << size_class;
   }
   waits->count = count;
@@ -154,11 +154,9 @@ void wf_wait_until(wf_vm *vm, lua_State *L, uint64_t when) {
   if (when == WF_NEVER) return;  // nothing to wait for but a cancel
   if (!wf_timer_arm(&vm->timers, &task->wait.timer, when)) {
     wf_claim(task);
-    luaL_error(L, "not enough memory");
+    wf_site_raise(L, "not enough memory");
   }
 }
-
-void wf_wait_cancel(wf_vm *vm) { wf_claim(vm->current); }
 
 // What a task waits for is counted while it waits: scripts can take tables apart, so that the
 // values on the parked stack are no proof that it lives.
@@ -217,8 +215,8 @@ int wf_pass(wf_vm *vm, lua_State *L, int nresults) {
 // Whether the running task has held the VM for 10 ms since its first fruitless poll.
 static bool held_long_enough(wf_vm *vm) {
   uint64_t now = wf_clock_coarse_ns();
-  if (vm->poll_slice == vm->slice) return now - vm->poll_start_ns >= POLL_SLICE_NS;
-  vm->poll_slice = vm->slice;
+  if (vm->poll_slice == vm->stats.switches) return now - vm->poll_start_ns >= POLL_SLICE_NS;
+  vm->poll_slice = vm->stats.switches;
   vm->poll_start_ns = now;
   return false;
 }

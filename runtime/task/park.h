@@ -79,9 +79,6 @@ wf_waits *wf_wait_more(struct wf_vm *vm, lua_State *L, uint32_t count);
 // memory is out.
 void wf_wait_until(struct wf_vm *vm, lua_State *L, uint64_t when);
 
-// Undoes wf_wait_* of the running task when the call then decides not to park.
-void wf_wait_cancel(struct wf_vm *vm);
-
 // Suspends the running task with the top `nkeep` >= 1 values left on its stack for the waker (a
 // parked coroutine's stack is never empty: that tells it from one that has yielded). To be
 // returned from a C function.

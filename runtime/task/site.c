@@ -36,6 +36,14 @@ void wf_site_push_where(lua_State *L) {
   }
 }
 
+_Noreturn void wf_site_raise(lua_State *L, const char *message) {
+  wf_site_push_where(L);
+  lua_pushstring(L, message);
+  lua_concat(L, 2);
+  lua_error(L);
+  __builtin_unreachable();
+}
+
 static bool same_site(const wf_site *site, const lua_Debug *ar) {
   size_t n = strlen(ar->short_src);
   return site->line == ar->currentline && memcmp(site->text, ar->short_src, n) == 0 &&
@@ -61,17 +69,15 @@ static bool grow(wf_vm *vm) {
   wf_mem *mem = &vm->rt->mem;
   if (sites->count < sites->slots / 2) return true;
   uint32_t slots = sites->slots != 0 ? sites->slots * 2 : 32;
+  uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
+  if (table == NULL) return false;
   wf_site *list =
       wf_mem_resize(mem, sites->list, sites->slots / 2 * sizeof *list, slots / 2 * sizeof *list);
-  if (list == NULL) return false;
-  sites->list = list;
-  uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
-  if (table == NULL) {
-    // The list may be larger than it says: give it back its size, which cannot fail.
-    sites->list =
-        wf_mem_resize(mem, list, slots / 2 * sizeof *list, sites->slots / 2 * sizeof *list);
+  if (list == NULL) {
+    wf_mem_free(mem, table, slots * sizeof *table);
     return false;
   }
+  sites->list = list;
   wf_mem_free(mem, sites->table, sites->slots * sizeof *table);
   sites->table = table;
   sites->slots = slots;

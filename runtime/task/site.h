@@ -22,6 +22,9 @@ bool wf_site_find(lua_State *L, int level, lua_Debug *ar);
 // Pushes "file:line: " of the script's innermost frame, or "" when there is none.
 void wf_site_push_where(lua_State *L);
 
+// Raises with that position before the message.
+_Noreturn void wf_site_raise(lua_State *L, const char *message);
+
 // A number for the place in the script that is running now; 0 when it is not known. Places are
 // kept for the life of the VM: a program has as many as it has calls of `go` in its text. A small
 // cache before their table makes this cost 35 ns.

@@ -46,7 +46,7 @@ static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
   wf_slab *slab = wf_mem_new(&vm->rt->mem, sizeof *slab);
   if (slab == NULL) {
     luaL_unref(L, LUA_REGISTRYINDEX, anchors);
-    luaL_error(L, "not enough memory");
+    wf_site_raise(L, "not enough memory");
   }
   slab->anchors = anchors;
   for (int i = SLAB_TASKS - 1; i >= 0; i--) {
@@ -150,13 +150,13 @@ bool wf_task_reserve(lua_State *co, int n) {
 
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
   int n = lua_gettop(L) - fn + 1;
-  if (WF_UNLIKELY(vm->orphaned)) luaL_error(L, "weft has been closed");
+  if (WF_UNLIKELY(vm->orphaned)) wf_site_raise(L, "weft has been closed");
   uint32_t site = wf_site_here(vm, L);
   wf_task *task = take_task(vm, L);
   lua_State *co = task->co;
   if (WF_UNLIKELY(!wf_task_reserve(co, n))) {
     give_task(vm, task, true);
-    luaL_error(L, "not enough memory");
+    wf_site_raise(L, "not enough memory");
   }
   lua_xmove(L, co, n);
   task->at = co;
@@ -259,9 +259,11 @@ static void run_one(wf_vm *vm, wf_task *task) {
   vm->current = task;
   vm->running = co;
   vm->chain_ok = true;
-  vm->slice++;
   vm->stats.switches++;
+  wf_vm *outer = wf_vm_here;
+  wf_vm_here = vm;
   int status = lua_resume(co, nargs);
+  wf_vm_here = outer;
   vm->current = NULL;
   vm->running = NULL;
   if (WF_LIKELY(status == LUA_YIELD)) {
@@ -316,20 +318,6 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
   }
 }
 
-void wf_task_run_failed(wf_vm *vm) {
-  uint32_t others = 0;  // in a row that have not failed
-  while (others < vm->runq.count) {
-    wf_runnable *r = wf_runq_pop(&vm->runq);
-    if (task_of(r)->flags & WF_TASK_FAILED) {
-      run_one(vm, task_of(r));
-      others = 0;
-    } else {
-      wf_runq_push(&vm->runq, r);
-      others++;
-    }
-  }
-}
-
 static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *arg) {
   for (wf_link *l = slabs->next; l != slabs; l = l->next) {
     wf_slab *slab = wf_container_of(l, wf_slab, link);
@@ -343,6 +331,41 @@ static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *
 void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
   each_in(&vm->tasks.full_slabs, fn, arg);
   each_in(&vm->tasks.slabs, fn, arg);
+}
+
+enum { LAST_PASSES = 100 };
+
+static void report_overdue(wf_task *task, void *arg) {
+  if (task->flags & WF_TASK_FAILED && task->flags & WF_TASK_DEFERRING) {
+    task->flags &= (uint8_t)~WF_TASK_FAILED;
+    wf_panic_overdue(task->vm, task);
+    *(bool *)arg = true;
+  }
+}
+
+// One look at everything in the queue; true when somebody was run.
+static bool last_pass(wf_vm *vm) {
+  bool any = false;
+  for (uint32_t left = vm->runq.count; left > 0; left--) {
+    wf_runnable *r = wf_runq_pop(&vm->runq);
+    if (task_of(r)->flags & (WF_TASK_FAILED | WF_TASK_HANDLER)) {
+      run_one(vm, task_of(r));
+      any = true;
+    } else {
+      wf_runq_push(&vm->runq, r);
+    }
+  }
+  return any;
+}
+
+void wf_task_run_last(wf_vm *vm) {
+  int passes = 0;
+  while (passes < LAST_PASSES && last_pass(vm)) passes++;
+  bool any = false;
+  wf_tasks_each(vm, report_overdue, &any);
+  if (any) {
+    while (passes < 2 * LAST_PASSES && last_pass(vm)) passes++;
+  }
 }
 
 typedef struct search {

@@ -25,7 +25,6 @@ typedef enum wf_task_flag {
   WF_TASK_HANDED_OUT = 2,  // a script has seen its coroutine: it is not used again
   WF_TASK_DEFERRING = 4,   // runs its deferred calls; its own function has ended
   WF_TASK_FAILED = 8,      // ended by an error, which is on top of the stack of `co`
-  WF_TASK_SYSTEM = 16,     // the runtime's own: not counted, not listed
   WF_TASK_MAIN = 32,       // its end is the end of the run
   WF_TASK_HANDLER = 64,    // runs weft.on_panic's function: its own panic ends the runtime
 } wf_task_flag;
@@ -71,9 +70,10 @@ bool wf_task_can_run_from(lua_State *L);
 // Runs up to `max` ready tasks (wf_hooks.run_batch).
 void wf_task_run_batch(wf_vm *vm, uint32_t max);
 
-// Main has returned: runs the deferred calls of tasks that have failed by then, so that no panic
-// is lost, and nobody else. Those that block are cut off.
-void wf_task_run_failed(wf_vm *vm);
+// Main has returned: runs the deferred calls of tasks that have failed by then, and what
+// weft.on_panic has still to see, but nobody else, and not for ever; failures whose deferred calls
+// do not come to an end are reported without them. No panic is lost.
+void wf_task_run_last(wf_vm *vm);
 
 // The end of a task that failed and whose failure has been reported.
 void wf_task_end_failed(wf_vm *vm, wf_task *task);

@@ -236,10 +236,28 @@ static int error_text(lua_State *L) {
   return 1;
 }
 
+// Zero bytes as "\0": reports are C strings.
+static void push_printable(lua_State *L, const char *text, size_t size) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] == '\0') {
+      luaL_addstring(&b, "\\0");
+    } else {
+      luaL_addchar(&b, text[i]);
+    }
+  }
+  luaL_pushresult(&b);
+}
+
 void wf_trace_push_error_text(lua_State *L, int idx) {
   if (lua_isstring(L, idx)) {
+    size_t size = 0;
     lua_pushvalue(L, idx);
-    (void)lua_tostring(L, -1);
+    const char *text = lua_tolstring(L, -1, &size);
+    if (strlen(text) == size) return;
+    push_printable(L, text, size);
+    lua_remove(L, -2);
     return;
   }
   lua_pushvalue(L, idx);

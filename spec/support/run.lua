@@ -212,7 +212,8 @@ if not ok then
 end
 local failed = count.failure + count.error
 if count.pending > 0 then print(count.pending .. ' pending') end
-if ok and count.success + failed == 0 then print('no test matches') end
+local ran = count.success + count.pending
+if ok and ran + failed == 0 then print('no test matches') end
 print(('%d passed, %d failed'):format(count.success, failed))
 io.stdout:flush()
-os.exit((failed > 0 or count.success == 0) and 1 or 0, false)
+os.exit((failed > 0 or ran == 0) and 1 or 0, false)

@@ -100,7 +100,7 @@ local function iter(self, ctx)
 end
 
 local function send_only(self)
-  return setmetatable({ checked(self, "send_only") }, SendOnly)
+  return setmetatable({ [0] = checked(self, "send_only") }, SendOnly)
 end
 
 local function recv_only(self)
@@ -129,12 +129,12 @@ for class, token in pairs({ [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED }) 
   }
 end
 
--- Views. A receiving one holds its channel at 0, where select looks for it.
-local function forward(class, slot, names)
+-- Views. They hold their channel at 0, where C looks for it.
+local function forward(class, names)
   for _, name in ipairs(names) do
     class[name] = function(self, ...)
       local view = type(self) == "table" and getmetatable(self) == class.__metatable
-      local ch = view and rawget(self, slot)
+      local ch = view and rawget(self, 0)
       if not ch then bad_self(self, name, class.what, "view") end
       return ch[name](ch, ...)
     end
@@ -152,13 +152,13 @@ end
 
 SendOnly.what, RecvOnly.what = "send-only channel", "receive-only channel"
 SendOnly.__metatable, RecvOnly.__metatable = "weft.chan (send only)", "weft.chan (receive only)"
-forward(SendOnly, 1, { "send", "try_send", "sending", "close", "len", "cap", "is_closed" })
-forward(RecvOnly, 0, { "recv", "try_recv", "iter", "len", "cap", "is_closed" })
+forward(SendOnly, { "send", "try_send", "sending", "close", "len", "cap", "is_closed" })
+forward(RecvOnly, { "recv", "try_recv", "iter", "len", "cap", "is_closed" })
 function SendOnly.send_only(self) return self end
 function RecvOnly.recv_only(self) return self end
 function SendOnly.__call() raise("receive on a send-only channel") end
 function RecvOnly.__call(self) return next_value(rawget(self, 0)) end
-function SendOnly.__tostring(self) return "send-only " .. tostring(rawget(self, 1)) end
+function SendOnly.__tostring(self) return "send-only " .. tostring(rawget(self, 0)) end
 function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(self, 0)) end
 refuse(SendOnly)
 refuse(RecvOnly)

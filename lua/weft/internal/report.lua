@@ -69,6 +69,10 @@ local reports = {}
 
 function reports.deadlock()
   local text = "fatal error: all tasks are asleep - deadlock!\n\n" .. M.stacks()
+  for _, f in ipairs(raw.pending_failures()) do
+    text = format("%s\npanic: %s (its task's deferred calls have not ended)\n%s\n", text,
+      raw.error_text(f.err), f.trace)
+  end
   local failures = failure_text()
   if failures ~= "" then text = text .. "\n" .. failures end
   return text

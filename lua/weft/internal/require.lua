@@ -11,8 +11,18 @@ local protect = raw.import("task").protect
 local package = package
 local WAIT_REQUIRE = 4  -- runtime/lib/queue.c: wait_kinds
 
--- Modules that are being loaded: name -> {task =, queue =}.
-local loading = {}
+-- Modules that are being loaded: name -> {task =, queue =}; and what tasks wait for: task -> name.
+local loading, waiting = {}, {}
+
+-- Whether the load of `name` waits, over however many tasks, for the task `id`.
+local function is_loop(name, id)
+  while name and loading[name] do
+    local task = loading[name].task
+    if task == id then return true end
+    name = waiting[task]
+  end
+  return false
+end
 
 local function find_loader(name)
   local loaders = package.loaders
@@ -49,12 +59,15 @@ function raw.require(name)
   if type(name) ~= "string" then raw.bad_arg(1, "require", "string", name) end
   local value = package.loaded[name]
   while not value and loading[name] do
-    local job = loading[name]
-    if job.task == raw.id() then
+    local job, id = loading[name], raw.id()
+    if is_loop(name, id) then
       raw.raise(("loop or previous error loading module '%s'"):format(name))
     end
     job.queue = job.queue or raw.queue()
+    raw.check_can_park("require")
+    waiting[id] = name
     raw.queue_wait(job.queue, WAIT_REQUIRE)
+    waiting[id] = nil
     value = package.loaded[name]
   end
   if value then return value end

@@ -40,6 +40,12 @@ function M.run_defers(list, ...)
   return ...
 end
 
-raw.set_run_defers(M.run_defers)
+-- The end of the program, and the deferred calls of a failed task have not come to theirs.
+local function overdue(list)
+  if not list.future then return list.err, list.trace end
+  M.catch(list.future, list.err, list.trace)
+end
+
+raw.set_run_defers(M.run_defers, overdue)
 
 return M

@@ -6,8 +6,8 @@ return {
       "wf_list_push(waiter->op == WF_OP_SEND ? &ch->sendq : &ch->recvq, &waiter->link);",
       "wf_list_push((waiter->op == WF_OP_SEND ? &ch->sendq : &ch->recvq)->next, &waiter->link);" },
     { "a receive leaves the blocked sender out of the buffer", "chan",
-      "if (sender != NULL) {\n      take_from(L, sender);\n      buffer_push",
-      "if (sender != NULL && ch->capacity == 1) {\n      take_from(L, sender);\n      buffer_push" },
+      "buffer_pop(L, ch, self);\n    if (sender != NULL) {",
+      "buffer_pop(L, ch, self);\n    if (sender != NULL && ch->capacity == 1) {" },
     { "sends in Lua overlook a waiting receiver", "chan hot",
       "bool slow_send = ch->closed || !wf_list_empty(&ch->recvq);",
       "bool slow_send = ch->closed;" },
@@ -42,7 +42,8 @@ return {
     { "a case that waits beside others of its channel has no chance of its own", "select",
       "wf_rand_below(&waiter->task->vm->rand, ++seen) == 0", "++seen == 1" },
     { "a closed channel is no ready send case", "select_wait",
-      "return ch->closed || !wf_list_empty(&ch->recvq) ||", "return !wf_list_empty(&ch->recvq) ||" },
+      "return ch->closed || !wf_list_empty(&ch->recvq) ||",
+      "return !wf_list_empty(&ch->recvq) ||" },
   },
 
   { file = "runtime/lib/chan.c",
@@ -72,7 +73,7 @@ return {
       "  if (ctx != NULL) wf_wait_context(vm, L, ctx);\n" ..
       "  wf_chan_queue(L, ch, 1, waiter);\n" ..
       '  wf_check_can_park(vm, L, "recv");\n' },
-    { "recv is queued when memory runs out", "embed/memory",
+    { "recv is queued when memory runs out", "embed/wait_memory",
       "  if (ctx != NULL) wf_wait_context(vm, L, ctx);\n" ..
       "  wf_chan_queue(L, ch, 1, waiter);\n" ..
       "  return wf_park(vm, L, WF_WAIT_CHAN_RECV, top);",
@@ -90,7 +91,7 @@ return {
       "if getmetatable(self) == BUFFERED and v ~= nil then" },
     { "the ring of a buffer is one too long for sends", "chan hot",
       "local after = w == self[5] and 6 or w + 1", "local after = w > self[5] and 6 or w + 1" },
-    { "a buffer keeps what was taken alive", "chan", "      self[r] = nil\n", "" },
+    { "a buffer keeps what was taken alive", "lifetime", "      self[r] = nil\n", "" },
     { "a value of false ends an iteration", "chan_close",
       "if v ~= nil then return v end\n  if raw.is_closed",
       "if v then return v end\n  if raw.is_closed" },

@@ -1,0 +1,152 @@
+-- SPDX-License-Identifier: MIT
+-- Module mode: the budget of a step, game time, what a step tells, the end of the Lua state.
+-- Subject: runtime/lib/run.c
+
+local proc = require 'support.proc'
+
+-- The folder of the running weft, where weft.so lies.
+local dir = (proc.bin or ''):match('^(.*)/[^/]*$') or '.'
+
+-- Runs code in plain LuaJIT; it must end well and print exactly this.
+local function prints(code, out)
+  if proc.sanitized() then pending "a sanitizer's build is no module" end
+  local path = os.tmpname()
+  proc.write_file(path, [[
+    local function busy(s)
+      local t = os.clock()
+      while os.clock() - t < s do end
+    end
+  ]] .. code)
+  local r = proc.shell('luajit ' .. path, { seconds = 20,
+    before = ('export LUA_CPATH=%s;'):format(proc.quote(dir .. '/?.so;;')) })
+  os.remove(path)
+  assert.same({ 0, out, '' }, { r.status, r.out, r.err })
+end
+
+describe('a step', function()
+  it('looks at its budget after every task', function()
+    prints([[
+      local weft = require 'weft'
+      for _ = 1, 60 do weft.go(function() busy(0.02) end) end
+      local live, ready = weft.step(0.05)
+      print(live == ready, live >= 55 and live < 60)
+    ]], 'true\ttrue\n')
+  end)
+
+  it('with a budget of 0 runs one task', function()
+    prints([[
+      local weft = require 'weft'
+      local n = 0
+      for _ = 1, 5 do weft.go(function() n = n + 1 end) end
+      print((weft.step(0)), n)
+    ]], '4\t1\n')
+  end)
+
+  it('without a budget runs all that is ready, however long', function()
+    prints([[
+      local weft = require 'weft'
+      local n = 0
+      for _ = 1, 1000 do weft.go(function() weft.yield() n = n + 1 end) end
+      print(weft.step())
+      print(n)
+    ]], '0\t0\tnil\n1000\n')
+  end)
+
+  it('tells how long it is to the next timer', function()
+    prints([[
+      local weft = require 'weft'
+      weft.go(function() weft.sleep(50) end)
+      weft.go(function() weft.sleep(20) end)
+      local live, ready, next = weft.step(1, 0)
+      print(live, ready, next)
+      live, ready, next = weft.step(1, 5)
+      print(live, ready, next)
+      live, ready, next = weft.step(1, 15)
+      print(live, ready, next)
+      print(weft.step(1, 30))
+    ]], '2\t0\t20\n2\t0\t15\n1\t0\t30\n0\t0\tnil\n')
+  end)
+end)
+
+describe('game time', function()
+  it('lets each timer on its way see its own moment, and a step take several', function()
+    prints([[
+      local weft = require 'weft'
+      local t0, log = nil, {}
+      weft.step(1, 0)
+      t0 = weft.time.monotonic()
+      for i = 1, 3 do
+        weft.go(function()
+          while true do
+            weft.sleep(i)
+            log[#log + 1] = ('%d@%g'):format(i, weft.time.monotonic() - t0)
+          end
+        end)
+      end
+      weft.step(1, 0)
+      weft.step(1, 3.5)
+      table.sort(log)
+      print(table.concat(log, ' '))
+    ]], '1@1 1@2 1@3 2@2 3@3\n')
+  end)
+
+  it('stays within the budget however many timers there are in it', function()
+    prints([[
+      local weft = require 'weft'
+      local ticker = weft.time.ticker(1e-6)
+      weft.step(1, 0)
+      local t0, t = weft.time.monotonic(), os.clock()
+      weft.step(0.01, 1e6)
+      print(os.clock() - t < 5, weft.time.monotonic() - t0 == 1e6, ticker.c:len())
+    ]], 'true\ttrue\t1\n')
+  end)
+
+  it('goes by what it is given from step to step, not by what the steps take', function()
+    prints([[
+      local weft = require 'weft'
+      weft.step(1, 0)
+      local t0 = weft.time.monotonic()
+      weft.go(function() busy(0.05) weft.yield() busy(0.05) end)
+      for _ = 1, 8 do weft.step(0.01, 0.125) end
+      print(weft.time.monotonic() - t0)
+    ]], '1\n')
+  end)
+end)
+
+describe('weft.so', function()
+  it('gives each of its modules, whichever is required first', function()
+    for _, name in ipairs { 'time', 'context', 'sync' } do
+      prints(([[
+        local m = require 'weft.%s'
+        local weft = require 'weft'
+        print(weft.%s == m, m.sleep ~= nil, m.with_cancel ~= nil, m.mutex ~= nil, m.go ~= nil)
+        package.loaded.weft = nil
+        print(require 'weft'.chan == weft.chan)
+      ]]):format(name, name), ('true\t%s\t%s\t%s\tfalse\ntrue\n'):format(name == 'time',
+        name == 'context', name == 'sync'))
+    end
+  end)
+end)
+
+describe('the end of the Lua state', function()
+  it('ends weft: a finaliser that comes later is told so', function()
+    prints([[
+      local weft
+      older = newproxy(true)
+      getmetatable(older).__gc = function()
+        for _, call in ipairs {
+          function() weft.chan() end,
+          function() weft.sync.mutex() end,
+          function() weft.go(print) end,
+          function() weft.async(print) end,
+          function() weft.time.after(1) end,
+        } do
+          local ok, err = pcall(call)
+          print(ok, (tostring(err):gsub('^.-:%d+: ', '')))
+        end
+      end
+      weft = require 'weft'
+      print(weft.sync and weft.time and 'loaded')
+    ]], 'loaded\n' .. ('false\tweft has been closed\n'):rep(5))
+  end)
+end)
