@@ -19,7 +19,7 @@ static const char help[] =
     "\n"
     "  -e CODE           run CODE instead of a script\n"
     "  -l MODULE         require MODULE first; may be repeated\n"
-    "  --workers N       use N workers (1 to 1024)\n"
+    "  --workers N       workers for isolated tasks, 1 to 1024 (tasks of one VM use one)\n"
     "  --clock=virtual   time jumps to the next timer when every task waits\n"
     "  --seed N          make the choices of select repeatable\n"
     "  --warn-pending    list the tasks that the end of main cuts off\n"

@@ -106,7 +106,9 @@ end
 ---@param n integer
 function WaitGroup:add(n)
   if getmetatable(self) ~= WAITGROUP then bad_self(self, "add", "waitgroup", "wg") end
-  if type(n) ~= "number" or n ~= floor(n) or n - n ~= 0 then raw.bad_arg(1, "add", "integer", n) end
+  if type(n) ~= "number" or n ~= floor(n) or n - n ~= 0 then
+    raw.bad_arg(1, "add", "integer", n)
+  end
   change(self, n, "add")
 end
 

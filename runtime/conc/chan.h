@@ -13,8 +13,8 @@
 //   - receivers wait only while nothing is buffered and no sender waits; senders only while the
 //     ring is full; closed: nobody waits to send.
 //   - SEND_OK is false when a receiver waits or the channel is closed, RECV_OK when a sender
-//     waits. Either may lag behind on the slow side (after a cancel): C sets both anew each time it has
-//     the table in hand.
+//     waits. Either may lag behind on the slow side (after a cancel): C sets both anew each time
+//     it has the table in hand.
 //   - One store ends each step on the ring, so that an error in between (a debug hook that limits
 //     a script's time) leaves it whole. A hook that uses the channel that it has interrupted would
 //     still find it in the middle of a step: hooks must leave channels alone.
