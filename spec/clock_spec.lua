@@ -106,7 +106,7 @@ describe('a timer', function()
         done = true
       end)
       local t = time.monotonic()
-      while not done and time.monotonic() - t < 20 do weft.yield() end
+      while not done and time.monotonic() - t < 10 do weft.yield() end
       print(done)
     ]], 'true\n')
   end)

@@ -192,6 +192,27 @@ describe('coroutines that block', function()
     for _ = 5, 12 do ch:recv() end
   end)
 
+  it('wait as often as they like between two yields, by resume and by wrap', function()
+    local function body()
+      for i = 1, 3 do
+        for _ = 1, i do weft.sleep(1) end
+        coroutine.yield(i)
+      end
+      weft.sleep(1)
+      weft.sleep(1)
+      return 'end'
+    end
+    local co, gen = coroutine.create(body), coroutine.wrap(body)
+    for _, expected in ipairs { 1, 2, 3, 'end' } do
+      local took, ok, v = util.elapsed(coroutine.resume, co)
+      assert.same({ true, expected }, { ok, v })
+      util.near(tonumber(v) or 2, took)
+      took, v = util.elapsed(gen)
+      assert.equals(expected, v)
+      util.near(tonumber(v) or 2, took)
+    end
+  end)
+
   it('nested twenty deep, the innermost waits', function()
     local ch = weft.chan()
     local function down(n)

@@ -47,6 +47,20 @@ describe('a deadline', function()
     assert.equals(before, weft.stats().timers)
   end)
 
+  it('that nobody can see is not waited for: a deadlock is told at once', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      local function lose()
+        local ctx = weft.context.with_timeout(weft.context.background(), 3600)
+        return weft.context.with_cancel(ctx)
+      end
+      for _ = 1, 3 do lose() end
+      weft.chan():recv()
+    ]], { seconds = 10 })
+    assert.equals(2, r.status)
+    util.has(r.err, 'deadlock')
+  end)
+
   it('starts every function that waits for it, each once', function()
     local log = {}
     local ctx = context.with_timeout(context.background(), 1)

@@ -27,7 +27,35 @@ describe('stacks', function()
   end)
 end)
 
+describe('name', function()
+  it('given again takes the place of the one before', function()
+    local ch = weft.name(weft.chan(), 'first')
+    assert.equals(ch, weft.name(ch, 'second'))
+    weft.go(function() ch:recv() end)
+    util.settle()
+    util.has(weft.stacks(), 'second')
+    assert.is_nil(weft.stacks():find('first', 1, true))
+    assert.equals("chan 'second'", tostring(ch))
+    ch:close()
+    util.settle()
+  end)
+end)
+
 describe('tasks', function()
+  it('tells the place of each go, however many there are', function()
+    local ch, expected = weft.chan(), {}
+    for i = 1, 200 do
+      local name = ('chunk%d'):format(i)
+      local code = 'local weft, ch = ... weft.go(function() ch:recv() end)'
+      loadstring(('\n'):rep(i % 3) .. code, '=' .. name)(weft, ch)
+      expected[('task %d at %s:%d'):format(weft.id(), name, i % 3 + 1)] = true
+    end
+    for _, t in ipairs(weft.tasks()) do expected[t.created_by] = nil end
+    assert.is_nil(next(expected))
+    ch:close()
+    util.settle()
+  end)
+
   it('tells where the task is that asks, in a coroutine too', function()
     local function where(tasks)
       for _, t in ipairs(tasks) do

@@ -33,6 +33,17 @@ describe('a step', function()
     ]], 'true\ttrue\n')
   end)
 
+  it('looks at its budget after every task, however short', function()
+    prints([[
+      local weft = require 'weft'
+      for _ = 1, 64 do weft.go(function() busy(0.0005) end) end
+      local steps = 0
+      while weft.step(0.001) > 0 do steps = steps + 1 end
+      -- two or three tasks each
+      print(steps >= 16 or steps)
+    ]], 'true\n')
+  end)
+
   it('with a budget of 0 runs one task', function()
     prints([[
       local weft = require 'weft'

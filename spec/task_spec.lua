@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The end of a task: deferred calls of one that fails.
+-- The end of a task that fails: its deferred calls, and who is told.
 
 local weft = require 'weft'
 local util = require 'support.util'
@@ -54,5 +54,22 @@ describe('deferred calls of a task that fails', function()
     ]]
     assert.same({ 2, 'others run\n' }, { r.status, r.out })
     util.has(r.err, 'a deferred call failed: a deferred one', 'panic: ', 'the task itself')
+  end)
+end)
+
+describe('on_panic', function()
+  it('with nil is as it was without: a panic ends the program', function()
+    local r = proc.run [[
+      local weft = require 'weft'
+      weft.on_panic(function(err) print('caught', err) end)
+      weft.go(error, 'first')
+      weft.sleep(0.001)
+      weft.on_panic(nil)
+      weft.go(error, 'second')
+      weft.sleep(1)
+      print 'not reached'
+    ]]
+    assert.same({ 2, 'caught\tfirst\n' }, { r.status, r.out })
+    util.has(r.err, 'panic: second')
   end)
 end)

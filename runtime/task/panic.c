@@ -91,7 +91,7 @@ static int report(lua_State *L) {
     wf_trace_push_failed(L, co, lua_gettop(L) - 1);
     push_creator(L, task);
     lua_concat(L, 3);
-    if (task->defers != LUA_NOREF && (task->flags & WF_TASK_DEFERRING) == 0) {
+    if (task->defers != LUA_NOREF) {
       run_defers_of_failed(L, task);
       return 0;
     }
@@ -112,8 +112,12 @@ static void run_report(failure *f) {
 }
 
 void wf_panic_task(wf_vm *vm, wf_task *task) {
+  if (task->flags & WF_TASK_FAILED) {  // memory ran out under its deferred calls
+    wf_panic_overdue(vm, task);
+    wf_task_end_failed(vm, task);
+    return;
+  }
   failure f = {.vm = vm, .task = task};
-  // An error in the deferred calls' own runner: the task's error was reported by then.
   run_report(&f);
 }
 

@@ -125,7 +125,7 @@ static void busy_loop(void) {
             "weft.go(function() weft.sleep(0.002) woken = true end)\n"
             "local t = weft.time.monotonic()\n"
             "while not (fired and woken) do\n"
-            "  assert(weft.time.monotonic() - t < 20, 'starved')\n"
+            "  assert(weft.time.monotonic() - t < 10, 'starved')\n"
             "  weft.yield()\n"
             "end") == WEFT_OK);
   weft_close(w);

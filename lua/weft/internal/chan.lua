@@ -10,6 +10,24 @@ local type, tostring, pairs, ipairs = type, tostring, pairs, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
+-- A view made by send_only or recv_only raises for what goes the other way.
+---@class weft.Chan
+---@operator call(): any
+---@field send fun(self: weft.Chan, v: any, ctx?: weft.Context): true?, string? waits until taken
+---@field recv fun(self: weft.Chan, ctx?: weft.Context): any, any nil, "closed" at the end
+---@field try_send fun(self: weft.Chan, v: any): boolean, string? false, "full"
+---@field try_recv fun(self: weft.Chan): any, any nil, "empty"; nil, "closed"
+---@field close fun(self: weft.Chan, err?: any) raises when it is closed already
+---@field iter fun(self: weft.Chan, ctx?: weft.Context): fun(): any ends when closed and drained
+---@field len fun(self: weft.Chan): integer
+---@field cap fun(self: weft.Chan): integer
+---@field is_closed fun(self: weft.Chan): boolean
+---@field sending fun(self: weft.Chan, v: any): weft.Case a send case for select
+---@field send_only fun(self: weft.Chan): weft.Chan
+---@field recv_only fun(self: weft.Chan): weft.Chan
+
+---@class weft.Case
+
 -- What getmetatable says of each kind.
 local UNBUFFERED, BUFFERED = "weft.chan", "weft.chan (buffered)"
 

@@ -32,7 +32,7 @@ return {
       "if (err < 0) {\n      lua_pushvalue(L, err);" },
     { "close gives later receivers no error", "chan_close",
       "ch->has_error = true;", "ch->has_error = false;" },
-    { "a closed channel drops what is buffered", "chan chan_close",
+    { "a closed channel drops what is buffered", "select",
       "  wf_waiter *sender = first_waiter(&ch->sendq);\n",
       "  wf_waiter *sender = first_waiter(&ch->sendq);\n" ..
       "  if (ch->closed) return WF_CHAN_CLOSED;\n" },

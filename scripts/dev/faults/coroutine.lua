@@ -70,7 +70,7 @@ return {
     { "errors point into weft's own code", "misuse chan",
       "if (ar->currentline > 0 && !wf_site_is_own(ar)) return true;",
       "if (ar->currentline > 0) return true;" },
-    { "every place on a line of the same number is the same", "inspect go",
+    { "every place on a line of the same number is the same", "report",
       "return site->line == ar->currentline && memcmp(site->text, ar->short_src, n) == 0 &&\n" ..
       "         site->text[n] == ':';",
       "return site->line == ar->currentline && n > 0;" },

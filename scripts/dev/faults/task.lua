@@ -22,9 +22,6 @@ return {
     { "a batch goes on after the end", "main go",
       "for (; max > 0 && !vm->stop; max--) {", "for (; max > 0; max--) {" },
     { "the flags of a task go to the next", "coroutine go", "  task->flags = 0;\n", "" },
-    { "deferred calls are those of the task before", "go",
-      "  int list = task->defers;\n  task->defers = LUA_NOREF;\n",
-      "  int list = task->defers;\n  if (list % 2 != 0) task->defers = LUA_NOREF;\n" },
   },
 
   { file = "runtime/task/panic.c",
@@ -126,9 +123,9 @@ return {
   },
 
   { file = "runtime/lib/task.c",
-    { "a new label leaves the old one", "inspect sync",
+    { "a new label leaves the old one", "report",
       "  obj->label = label;\n", "  if (obj->label == NULL) obj->label = label;\n" },
-    { "on_panic cannot be taken back", "go",
+    { "on_panic cannot be taken back", "task",
       "  if (!lua_isnil(L, 1)) wf_arg_function(L, 1, 1, \"on_panic\");\n",
       "  if (lua_isnil(L, 1)) return 0;\n" },
   },
