@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|tidy
+# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|tidy|faults (whether those of --mutate fit)
 # clang-tidy needs build/debug to be configured.
 set -euo pipefail
 dev=$(dirname "$(readlink -f "$0")")
@@ -60,6 +60,7 @@ clang-tidy) check_clang_tidy ;;
 clang-tidy-one) check_clang_tidy_one "$2" "$3" "$4" ;;
 luacheck) check_luacheck ;;
 shell) check_shell ;;
+faults) "$dev/mutate" --check ;;
 tidy) luajit scripts/dev/tidy.lua ;;
 *) die "no such check: $1" ;;
 esac
