@@ -4,8 +4,9 @@
 # appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS. Sourced.
 
 # counted NAME COMMAND…: runs a test program and counts what its last line `N passed, N failed`
-# says; without such a line, its exit status. With may_be_empty, a run of no test at all is no
-# failure. Never fails itself.
+# says; without such a line, its exit status, or, with must_count, a failure: the program has
+# ended before its tests did. With may_be_empty, a run of no test at all is no failure. Never fails
+# itself.
 counted() {
     local name=$1 output status=0 passed=0 failed=0 last
     shift
@@ -21,7 +22,7 @@ counted() {
         passed=${BASH_REMATCH[1]}
         failed=${BASH_REMATCH[2]}
         [[ $status -eq 0 || $failed -gt 0 ]] || failed=1
-    elif [[ $status -eq 0 ]]; then
+    elif [[ $status -eq 0 && -z ${must_count:-} ]]; then
         passed=1
     else
         failed=1

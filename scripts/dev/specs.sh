@@ -30,7 +30,8 @@ run_busted() {
     shift
     # Elsewhere than here the pattern may find something.
     [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
-    counted "$name" "$root/$tree/weft" --clock=virtual spec/support/run.lua "${arguments[@]}" "$@"
+    must_count=yes counted "$name" "$root/$tree/weft" --clock=virtual spec/support/run.lua \
+        "${arguments[@]}" "$@"
 }
 
 run_lua_specs() {
