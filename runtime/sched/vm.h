@@ -67,6 +67,7 @@ typedef struct wf_vm {
   uint64_t start_ns;       // zero of weft.time.monotonic()
   uint64_t now_ns;         // the clock at the last turn of the loop
   uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
+  uint32_t poll_count;     // fruitless polls of this slice
   uint64_t batch_ns;       // the coarse clock at the last look at it between tasks
   uint64_t poll_slice;     // the switch after which that was
   wf_timers timers;

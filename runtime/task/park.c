@@ -10,7 +10,7 @@
 #include "task/site.h"
 #include "task/task.h"
 
-enum { POLL_SLICE_NS = 10000000 };
+enum { POLL_SLICE_NS = 10000000, POLLS_WITHOUT_ANSWER = 100 };
 
 static const char *const reason_names[] = {
     [WF_WAIT_NONE] = "waiting",        [WF_WAIT_CHAN_RECV] = "chan receive",
@@ -219,10 +219,22 @@ static bool held_long_enough(wf_vm *vm) {
   // Every poll ends its slice here: what counts is that nobody else has run since the last one.
   if (vm->poll_slice + 1 == vm->stats.switches) vm->poll_slice++;
 #endif
-  if (vm->poll_slice == vm->stats.switches) return now - vm->poll_start_ns >= POLL_SLICE_NS;
+  if (vm->poll_slice == vm->stats.switches) {
+    vm->poll_count++;
+    return now - vm->poll_start_ns >= POLL_SLICE_NS;
+  }
   vm->poll_slice = vm->stats.switches;
   vm->poll_start_ns = now;
+  vm->poll_count = 1;
   return false;
+}
+
+// A virtual clock stands still while a task is ready. For a lone task that does nothing but poll (a
+// hundred times in its slice without an answer) it moves as if the task were waiting: it may well
+// poll for a deadline.
+static void move_time_for_polls(wf_vm *vm) {
+  if (vm->poll_count < POLLS_WITHOUT_ANSWER || vm->runq.count != 0) return;
+  if (vm->worker->jumps) (void)wf_worker_jump(vm->worker);
 }
 
 int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
@@ -235,9 +247,7 @@ int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   bool pass = due;
 #endif
   if (!pass || !wf_can_park(vm, L)) return nresults;
-  // A virtual clock stands still while a task is ready: for a loop that polls for a deadline it
-  // has to move, as if the task were waiting.
-  if (due && vm->runq.count == 0 && vm->worker->jumps) (void)wf_worker_jump(vm->worker);
+  if (due) move_time_for_polls(vm);
   return wf_pass(vm, L, nresults);
 }
 
