@@ -229,9 +229,9 @@ static bool held_long_enough(wf_vm *vm) {
   return false;
 }
 
-// A virtual clock stands still while a task is ready. For a lone task that does nothing but poll (a
-// hundred times in its slice without an answer) it moves as if the task were waiting: it may well
-// poll for a deadline.
+// A virtual clock stands still while a task is ready. For a lone task that does nothing but poll
+// (a hundred times in its slice without an answer) it moves as if the task were waiting: it may
+// well poll for a deadline.
 static void move_time_for_polls(wf_vm *vm) {
   if (vm->poll_count < POLLS_WITHOUT_ANSWER || vm->runq.count != 0) return;
   if (vm->worker->jumps) (void)wf_worker_jump(vm->worker);
