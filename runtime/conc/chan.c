@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "conc/tick.h"
 #include "task/site.h"
-#include "task/task.h"
+#include "task/park.h"
 
 static void destroy(wf_obj *obj) {
   wf_chan *ch = (wf_chan *)obj;
@@ -34,6 +34,7 @@ wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
   wf_list_init(&ch->recvq);
   wf_list_init(&ch->sendq);
   ch->capacity = capacity;
+  ch->direct = capacity == 0;
   if (capacity > 0) {
     int self = lua_gettop(L) - 1;
     lua_rawseti(L, self, WF_CHAN_CORE);
@@ -46,10 +47,13 @@ wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
   return ch;
 }
 
-wf_chan *wf_chan_at(lua_State *L, int idx) {
-  wf_obj *obj = wf_obj_at(L, idx, &wf_tag_chan);
-  if (obj == NULL) obj = wf_obj_in_table(L, idx, &wf_tag_buffer);
-  return (wf_chan *)obj;
+wf_chan *wf_chan_in_table(lua_State *L, int idx) {
+  return (wf_chan *)wf_obj_in_table(L, idx, &wf_tag_buffer);
+}
+
+void wf_chan_make_system(wf_chan *ch) {
+  ch->system = true;
+  ch->direct = false;
 }
 
 // A position in the ring, or an error when a script has overwritten it.
@@ -129,22 +133,30 @@ static wf_waiter *first_waiter(wf_link *queue) {
 static void hand_to(lua_State *L, wf_waiter *waiter) {
   wf_task *task = waiter->task;
   int index = waiter->index;
+  if (WF_LIKELY(index == 0)) {
+    wf_chan_hand_to(L, task);
+    return;
+  }
   wf_claim(task);
-  if (index != 0) lua_pushinteger(task->at, index);
+  lua_pushinteger(task->at, index);
   lua_xmove(L, task->at, 1);
-  wf_ready(task, index != 0 ? 2 : 1);
+  wf_ready(task, 2);
 }
 
 // Pushes the value of a waiting sender, and wakes it.
 static void take_from(lua_State *L, wf_waiter *waiter) {
   wf_task *task = waiter->task;
   int index = waiter->index;
-  if (index != 0) lua_pushvalue(task->at, index);  // where a select has put it
+  if (WF_LIKELY(index == 0)) {
+    wf_chan_take_from(L, task);
+    return;
+  }
+  lua_pushvalue(task->at, index);  // where a select has put it
   lua_xmove(task->at, L, 1);
   wf_claim(task);
-  if (index != 0) lua_pushinteger(task->at, index);
+  lua_pushinteger(task->at, index);
   lua_pushboolean(task->at, 1);
-  wf_ready(task, index != 0 ? 2 : 1);
+  wf_ready(task, 2);
 }
 
 wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
@@ -243,6 +255,7 @@ void wf_chan_close(lua_State *L, wf_chan *ch, int self, int err) {
     ch->has_error = true;
   }
   ch->closed = true;
+  ch->direct = false;
   wf_obj_ref(&ch->obj);  // the last waiter's claim may let go of it
   wake_closed(L, ch, err);
   set_limits(L, ch, self);

@@ -46,7 +46,8 @@ typedef struct wf_chan {
   uint32_t capacity;
   bool closed;
   bool has_error;  // closed with an error, which is in the environment of the userdata at [1]
-  bool system;     // only weft may close it
+  bool system;     // only weft may send on it and close it
+  bool direct;     // unbuffered, open, of scripts: a value can only go from task to task
   bool slow_send, slow_recv;  // what SEND_OK and RECV_OK in the table say
 } wf_chan;
 
@@ -56,8 +57,17 @@ typedef enum wf_chan_result { WF_CHAN_DONE, WF_CHAN_BLOCK, WF_CHAN_CLOSED } wf_c
 // sets its metatable). Raises when memory is out.
 wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity);
 
+// The buffered channel at idx, NULL when there is none.
+wf_chan *wf_chan_in_table(lua_State *L, int idx);
+
 // The channel at idx, NULL when there is none.
-wf_chan *wf_chan_at(lua_State *L, int idx);
+static inline wf_chan *wf_chan_at(lua_State *L, int idx) {
+  wf_obj *obj = wf_obj_at(L, idx, &wf_tag_chan);
+  return WF_LIKELY(obj != NULL) ? (wf_chan *)obj : wf_chan_in_table(L, idx);
+}
+
+// From now on only weft sends on it and closes it.
+void wf_chan_make_system(wf_chan *ch);
 
 // `self` is the stack index of the channel's proxy. Neither call ever waits.
 // Gives the value on top of the stack to a receiver or the buffer, and pops it if it could.
@@ -80,6 +90,29 @@ void wf_chan_close(lua_State *L, wf_chan *ch, int self, int err);
 void wf_chan_push_error(lua_State *L, wf_chan *ch, int self);
 
 uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self);
+
+// The first in a queue of a direct channel when it is no select, else NULL: the common case, for
+// which the doors have a path of their own.
+static inline wf_task *wf_chan_first(const wf_link *queue) {
+  if (wf_list_empty(queue)) return NULL;
+  const wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
+  return WF_LIKELY(waiter->index == 0) ? waiter->task : NULL;
+}
+
+// Wakes a receiver, no select, with the value on top of L's stack, which is popped.
+static inline void wf_chan_hand_to(lua_State *L, wf_task *receiver) {
+  wf_claim(receiver);
+  lua_xmove(L, receiver->at, 1);
+  wf_ready(receiver, 1);
+}
+
+// Pushes the value of a waiting sender, no select, and wakes it.
+static inline void wf_chan_take_from(lua_State *L, wf_task *sender) {
+  lua_xmove(sender->at, L, 1);
+  wf_claim(sender);
+  lua_pushboolean(sender->at, 1);
+  wf_ready(sender, 1);
+}
 
 // Hands a number to a waiting receiver; false when there is none. Allocates nothing.
 bool wf_chan_offer_number(wf_chan *ch, double value);

@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "sched/runtime.h"
 #include "task/site.h"
-#include "task/task.h"
+#include "task/park.h"
 
 // A function that waits for the end of a context. While it waits it holds the context and is held
 // by the registry, as what it does may matter though nobody refers to either any more.

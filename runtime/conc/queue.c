@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "conc/queue.h"
 
-#include "task/task.h"
+#include "task/park.h"
 
 static const wf_kind kind = {.name = "wait queue", .size = sizeof(wf_queue)};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "conc/select.h"
 
-#include "task/task.h"
+#include "task/park.h"
 
 static bool is_ready(lua_State *L, const wf_case *c) {
   if (c->ch == NULL) return false;

@@ -34,8 +34,7 @@ static int l_chan(lua_State *L) {
   return 1;
 }
 
-// send(ch, v[, ctx]) -> true; false when closed (the caller in Lua raises); nil, err
-static int l_send(lua_State *L) {
+static int send_any(lua_State *L) {
   wf_chan *ch = self_chan(L, "send");
   wf_vm *vm = ch->obj.vm;
   if (lua_isnoneornil(L, 2)) wf_arg_fail(L, 1, "send", "a value other than nil", 2);
@@ -60,8 +59,27 @@ static int l_send(lua_State *L) {
   return wf_park(vm, L, WF_WAIT_CHAN_SEND, top);
 }
 
-// recv(ch[, ctx]) -> v; nil, err
-static int l_recv(lua_State *L) {
+// send(ch, v[, ctx]) -> true; false when closed (the caller in Lua raises); nil, err
+static int l_send(lua_State *L) {
+  wf_vm *vm = wf_vm_here;
+  wf_chan *ch = (wf_chan *)wf_obj_at(L, 1, &wf_tag_chan);
+  if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 2 || lua_isnil(L, 2))) {
+    return send_any(L);
+  }
+  wf_task *receiver = wf_chan_first(&ch->recvq);
+  if (receiver != NULL) {
+    wf_chan_hand_to(L, receiver);
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  if (WF_UNLIKELY(!wf_list_empty(&ch->recvq) || vm == NULL || !wf_can_park(vm, L))) {
+    return send_any(L);
+  }
+  wf_list_push(&ch->sendq, &wf_wait_on(vm, &ch->obj, WF_OP_SEND)->link);
+  return wf_park(vm, L, WF_WAIT_CHAN_SEND, 2);
+}
+
+static int recv_any(lua_State *L) {
   wf_chan *ch = self_chan(L, "recv");
   wf_vm *vm = ch->obj.vm;
   wf_ctx *ctx = NULL;
@@ -83,6 +101,23 @@ static int l_recv(lua_State *L) {
   if (ctx != NULL) wf_wait_context(vm, L, ctx);
   wf_chan_queue(L, ch, 1, waiter);
   return wf_park(vm, L, WF_WAIT_CHAN_RECV, top);
+}
+
+// recv(ch[, ctx]) -> v; nil, err
+static int l_recv(lua_State *L) {
+  wf_vm *vm = wf_vm_here;
+  wf_chan *ch = (wf_chan *)wf_obj_at(L, 1, &wf_tag_chan);
+  if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 1)) return recv_any(L);
+  wf_task *sender = wf_chan_first(&ch->sendq);
+  if (sender != NULL) {
+    wf_chan_take_from(L, sender);
+    return 1;
+  }
+  if (WF_UNLIKELY(!wf_list_empty(&ch->sendq) || vm == NULL || !wf_can_park(vm, L))) {
+    return recv_any(L);
+  }
+  wf_list_push(&ch->recvq, &wf_wait_on(vm, &ch->obj, WF_OP_RECV)->link);
+  return wf_park(vm, L, WF_WAIT_CHAN_RECV, 1);
 }
 
 // try_send(ch, v) -> true; false, "full"; nil when closed (the caller in Lua raises)
@@ -144,7 +179,7 @@ static int l_is_closed(lua_State *L) {
 
 // chan_system(ch) -> ch, which from now on only close_system(ch) closes
 static int l_chan_system(lua_State *L) {
-  self_chan(L, "close")->system = true;
+  wf_chan_make_system(self_chan(L, "close"));
   lua_settop(L, 1);
   return 1;
 }

@@ -3,7 +3,7 @@
 
 #include "lib/arg.h"
 #include "lib/lib.h"
-#include "task/task.h"
+#include "task/park.h"
 
 // The node in the table at 1. The Lua side has checked that it is a context.
 static wf_ctx *node(lua_State *L, const char *fname) {
@@ -66,7 +66,7 @@ static int l_ctx_done(lua_State *L) {
   wf_chan *ch = wf_chan_new(vm, L, 0);
   wf_vm_push_ref(vm, L, WF_REF_CHAN_MT);
   lua_setmetatable(L, -2);
-  ch->system = true;
+  wf_chan_make_system(ch);
   // Whoever holds the channel holds the context, whose deadline has to close it.
   lua_createtable(L, 1, 0);
   lua_pushvalue(L, 1);

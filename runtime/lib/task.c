@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "task/task.h"
+#include "task/park.h"
 
 #include <string.h>
 

@@ -30,6 +30,7 @@ typedef struct wf_vm_stats {
 } wf_vm_stats;
 
 enum { WF_WAIT_CLASSES = 6 };  // blocks of 1, 2, 4, … 32 waiters are kept for reuse
+enum { WF_VM_RECENT = 64 };
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {
@@ -79,6 +80,7 @@ typedef struct wf_vm {
   int refs[24];         // registry references (sched/vm.h: wf_vm_ref)
   uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
   wf_link held;         // objects that wait for something (task/obj.h)
+  const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;     // shareable objects that still exist
   bool orphaned;        // the Lua state is gone; the last object takes the runtime with it
   int main_ref;         // anchor of L

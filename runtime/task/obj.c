@@ -25,8 +25,7 @@ wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag
   return obj;
 }
 
-void wf_obj_unref(wf_obj *obj) {
-  if (--obj->refs != 0) return;
+void wf_obj_destroy(wf_obj *obj) {
   wf_vm *vm = obj->vm;
   if (obj->kind->destroy != NULL) obj->kind->destroy(obj);
   if (obj->label != NULL) wf_mem_free(&vm->rt->mem, obj->label, strlen(obj->label) + 1);
@@ -53,6 +52,14 @@ void wf_obj_release_all(wf_vm *vm) {
     wf_obj *obj = wf_container_of(vm->held.next, wf_held, link)->obj;
     obj->kind->let_go(obj);
   }
+}
+
+wf_obj *wf_obj_meet(lua_State *L, int idx, const void *tag) {
+  wf_proxy *proxy = lua_touserdata(L, idx);
+  if (proxy == NULL || lua_objlen(L, idx) != sizeof *proxy || proxy->tag != tag) return NULL;
+  wf_obj *obj = proxy->obj;
+  if (obj != NULL) *wf_obj_recent(obj->vm, proxy) = proxy;
+  return obj;
 }
 
 wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag) {
@@ -87,6 +94,7 @@ int wf_obj_gc(lua_State *L) {
   if (proxy == NULL || lua_objlen(L, 1) != sizeof *proxy || proxy->obj == NULL) return 0;
   wf_obj *obj = proxy->obj;
   proxy->obj = NULL;
+  if (*wf_obj_recent(obj->vm, proxy) == proxy) *wf_obj_recent(obj->vm, proxy) = NULL;
   wf_obj_unref(obj);
   return 0;
 }

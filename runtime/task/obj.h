@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "sched/vm.h"
 
 typedef struct wf_obj wf_obj;
@@ -48,7 +49,12 @@ wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag
 
 static inline void wf_obj_ref(wf_obj *obj) { obj->refs++; }
 
-void wf_obj_unref(wf_obj *obj);
+// The last reference has gone.
+void wf_obj_destroy(wf_obj *obj);
+
+static inline void wf_obj_unref(wf_obj *obj) {
+  if (WF_UNLIKELY(--obj->refs == 0)) wf_obj_destroy(obj);
+}
 
 // Counts one more reference to obj, until wf_obj_release.
 void wf_obj_hold(wf_held *held, wf_obj *obj);
@@ -59,11 +65,23 @@ bool wf_obj_release(wf_held *held);
 // The VM is about to be closed: lets go of all that is held.
 void wf_obj_release_all(wf_vm *vm);
 
+// Whether a userdata is a proxy at all has to be asked of LuaJIT (lua_objlen: 25 instructions), so
+// each VM remembers the proxies that passed lately; the finaliser of a proxy makes it forgotten.
+static inline const void **wf_obj_recent(wf_vm *vm, const wf_proxy *proxy) {
+  return &vm->recent[((uintptr_t)proxy >> 4) % WF_VM_RECENT];
+}
+
+// wf_obj_at for a userdata that is not known yet.
+wf_obj *wf_obj_meet(lua_State *L, int idx, const void *tag);
+
 // The object behind the userdata at idx when it has that tag, else NULL.
 static inline wf_obj *wf_obj_at(lua_State *L, int idx, const void *tag) {
   wf_proxy *proxy = lua_touserdata(L, idx);
-  if (proxy == NULL || lua_objlen(L, idx) != sizeof *proxy || proxy->tag != tag) return NULL;
-  return proxy->obj;
+  wf_vm *vm = wf_vm_here;
+  if (WF_LIKELY(vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy)) {
+    return WF_LIKELY(proxy->tag == tag) ? proxy->obj : NULL;
+  }
+  return wf_obj_meet(L, idx, tag);
 }
 
 // The same for a table with the userdata at index 0.

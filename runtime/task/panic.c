@@ -7,7 +7,7 @@
 
 #include "sched/runtime.h"
 #include "task/site.h"
-#include "task/task.h"
+#include "task/park.h"
 #include "task/trace.h"
 
 typedef struct failure {

@@ -21,10 +21,6 @@ static const char *const reason_names[] = {
 
 const char *wf_reason_name(wf_reason reason) { return reason_names[reason]; }
 
-bool wf_can_park(wf_vm *vm, lua_State *L) {
-  return vm->running == L && vm->chain_ok && vm->current != NULL && lua_isyieldable(L);
-}
-
 // Pushes the name that the function on top of the stack (popped) has in a loaded module: "sort" of
 // table; false when it has none.
 static bool push_library_name(lua_State *L) {
@@ -63,8 +59,7 @@ static bool push_boundary_name(lua_State *L, lua_State *of) {
   return false;
 }
 
-void wf_check_can_park(wf_vm *vm, lua_State *L, const char *call) {
-  if (WF_LIKELY(wf_can_park(vm, L))) return;
+void wf_park_refuse(wf_vm *vm, lua_State *L, const char *call) {
   wf_site_push_where(L);
   if (vm->current == NULL) {
     lua_pushfstring(L, "'%s' would block outside of any task: call it inside weft.run(fn)", call);
@@ -81,17 +76,6 @@ void wf_check_can_park(wf_vm *vm, lua_State *L, const char *call) {
   }
   lua_concat(L, 2);
   lua_error(L);
-}
-
-wf_waiter *wf_wait_on(wf_vm *vm, struct wf_obj *on, wf_op op) {
-  wf_task *task = vm->current;
-  wf_waiter *waiter = &task->wait.waiter;
-  waiter->link.next = NULL;
-  waiter->task = task;
-  waiter->on = on;
-  waiter->index = 0;
-  waiter->op = (uint8_t)op;
-  return waiter;
 }
 
 static size_t waits_size(uint32_t capacity) {
@@ -158,51 +142,30 @@ void wf_wait_until(wf_vm *vm, lua_State *L, uint64_t when) {
   }
 }
 
-// What a task waits for is counted while it waits: scripts can take tables apart, so that the
-// values on the parked stack are no proof that it lives.
-static void hold(wf_task *task) {
+void wf_wait_hold_all(wf_task *task) {
   if (!task->timed && task->wait.waiter.on != NULL) wf_obj_ref(task->wait.waiter.on);
   const wf_waits *extra = task->extra;
   for (uint32_t i = 0; extra != NULL && i < extra->count; i++) wf_obj_ref(extra->waiters[i].on);
 }
 
-static void let_go(const wf_waits *extra) {
-  for (uint32_t i = 0; i < extra->count; i++) wf_obj_unref(extra->waiters[i].on);
-}
-
-void wf_claim(wf_task *task) {
-  struct wf_obj *on = NULL;
+void wf_claim_all(wf_task *task) {
+  wf_waits *extra = task->extra;
+  for (uint32_t i = 0; extra != NULL && i < extra->count; i++) {
+    if (wf_link_in_list(&extra->waiters[i].link)) wf_list_remove(&extra->waiters[i].link);
+  }
   bool held = task->state == WF_PARKED;
-  if (WF_UNLIKELY(task->timed)) {
+  if (task->timed) {
     (void)wf_timer_stop(&task->vm->timers, &task->wait.timer);
     task->timed = false;
     task->wait.waiter.link.next = NULL;
   } else if (wf_link_in_list(&task->wait.waiter.link)) {
     wf_list_remove(&task->wait.waiter.link);
-    on = task->wait.waiter.on;
+    if (held) wf_obj_unref(task->wait.waiter.on);
   }
-  wf_waits *extra = task->extra;
-  if (WF_UNLIKELY(extra != NULL)) {
-    for (uint32_t i = 0; i < extra->count; i++) {
-      if (wf_link_in_list(&extra->waiters[i].link)) wf_list_remove(&extra->waiters[i].link);
-    }
-    task->extra = NULL;
-    if (held) let_go(extra);
-    free_waits(task->vm, extra);
-  }
-  if (held && on != NULL) wf_obj_unref(on);
-}
-
-int wf_park(wf_vm *vm, lua_State *L, wf_reason reason, int nkeep) {
-  wf_task *task = vm->current;
-  WF_ASSERT(nkeep >= 1 && lua_gettop(L) >= nkeep);
-  task->at = L;
-  task->state = WF_PARKED;
-  task->reason = (uint8_t)reason;
-  task->since_ns = vm->now_ns;
-  vm->stats.parks++;
-  hold(task);
-  return lua_yield(L, nkeep);
+  if (extra == NULL) return;
+  task->extra = NULL;
+  for (uint32_t i = 0; held && i < extra->count; i++) wf_obj_unref(extra->waiters[i].on);
+  free_waits(task->vm, extra);
 }
 
 int wf_pass(wf_vm *vm, lua_State *L, int nresults) {
@@ -249,12 +212,4 @@ int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   if (!pass || !wf_can_park(vm, L)) return nresults;
   if (due) move_time_for_polls(vm);
   return wf_pass(vm, L, nresults);
-}
-
-void wf_ready(wf_task *task, int nresults) {
-  WF_ASSERT(task->state != WF_READY && task->state != WF_FREE && task->extra == NULL);
-  task->nresults = nresults;
-  task->state = WF_READY;
-  task->since_ns = task->vm->now_ns;
-  wf_runq_push(&task->vm->runq, &task->run);
 }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "sched/runtime.h"
 #include "task/panic.h"
+#include "task/park.h"
 #include "task/site.h"
 
 #ifdef WEFT_TORTURE
@@ -260,10 +261,7 @@ static void run_one(wf_vm *vm, wf_task *task) {
   vm->running = co;
   vm->chain_ok = true;
   vm->stats.switches++;
-  wf_vm *outer = wf_vm_here;
-  wf_vm_here = vm;
   int status = lua_resume(co, nargs);
-  wf_vm_here = outer;
   vm->current = NULL;
   vm->running = NULL;
   if (WF_LIKELY(status == LUA_YIELD)) {
@@ -296,7 +294,7 @@ static int gc_step(lua_State *L) {
 }
 #endif
 
-void wf_task_run_batch(wf_vm *vm, uint32_t max) {
+static void run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
 #ifdef WEFT_TORTURE
     wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
@@ -316,6 +314,13 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
       }
     }
   }
+}
+
+void wf_task_run_batch(wf_vm *vm, uint32_t max) {
+  wf_vm *outer = wf_vm_here;
+  wf_vm_here = vm;
+  run_batch(vm, max);
+  wf_vm_here = outer;
 }
 
 static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *arg) {

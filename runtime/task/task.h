@@ -16,7 +16,8 @@
 #include <stdint.h>
 
 #include "sched/vm.h"
-#include "task/park.h"
+#include "loop/timer.h"
+#include "task/wait.h"
 
 typedef enum wf_state { WF_FREE, WF_READY, WF_RUN, WF_PARKED, WF_DONE } wf_state;
 
