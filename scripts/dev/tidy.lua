@@ -344,7 +344,7 @@ end
 local function names_of(path, file)
   local inner = path:match("^lua/weft/internal/(.*)%.lua$")
   if inner then return { '"' .. inner .. '"', "'" .. inner .. "'" } end
-  if path:match("^scripts/examples/") or path:match("^spec/") or path:match("^scripts/bench/") then
+  if path:match("^scripts/examples/") or path:match("^spec/") or path:match("^scripts/benches/") then
     return { file.base, file.stem, file.dir:match("[^/]*$") .. "/" }
   end
   return { file.base }

@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: MIT
+
+module weft/bench
+
+go 1.19

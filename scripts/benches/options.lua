@@ -1,0 +1,109 @@
+-- SPDX-License-Identifier: MIT
+-- The command line of scripts/bench.
+local M = {}
+
+M.usage = [[
+scripts/bench [OPTION…] [NAME…]
+
+Runs works in weft and their twins in Go, and in Tarantool and with LuaJIT's bare coroutines where
+these can do them, in turns. Prints the medians over the rounds, 10th to 90th percentile, and the
+median of the rounds' ratios weft/Go beside its target. Installs what is missing (Debian packages).
+
+NAME               a row, or how the names of some begin; without one, all
+--list             the rows and what they measure
+--rounds N         how often each program is run (default 5; with --quick 3)
+--quick            shorter runs, and 100,000 where a row says 1M: within a minute
+--check            status 1 when a target that must be reached is missed
+--markdown         a table for README.md
+--json FILE        everything measured, as JSON (-: standard output)
+--plot FILE        the ratios as an SVG drawing
+--without SYSTEM   leaves a column out: go, tarantool or luajit; may be repeated
+--weft FILE        measures this weft, and builds none
+
+Status: 0; 1 when a row could not be measured or is refused (the programs' checksums differ), or by
+--check; 64 when the command line is wrong.
+]]
+
+local WRONG = 64
+
+local function fail(text, ...)
+  io.stderr:write("scripts/bench: ", text:format(...), "\n")
+  os.exit(WRONG)
+end
+
+local FLAGS = { ["--list"] = "list", ["--quick"] = "quick", ["--check"] = "check",
+  ["--markdown"] = "markdown", ["--help"] = "help", ["-h"] = "help", ["--plan"] = "plan" }
+local VALUES = { ["--rounds"] = "rounds", ["--json"] = "json", ["--plot"] = "plot",
+  ["--without"] = "without", ["--weft"] = "weft" }
+local OPTIONAL = { go = true, tarantool = true, luajit = true }
+
+local function set_value(options, option, value)
+  if value == nil or value == "" then fail("%s needs a value", option) end
+  if option == "--rounds" then
+    local n = tonumber(value)
+    if not n or n < 1 or n > 1000 or n % 1 ~= 0 then
+      fail("--rounds takes a whole number from 1 to 1000, not %s", value)
+    end
+    options.rounds = n
+  elseif option == "--without" then
+    if not OPTIONAL[value] then
+      fail("--without takes go, tarantool or luajit, not %s", value)
+    end
+    options.without[value] = true
+  else
+    options[VALUES[option]] = value
+  end
+end
+
+-- The rows that a name means, in the table's order: the one that is called so, or all whose names
+-- begin so.
+local function mark_rows(rows, name, wanted)
+  local found = false
+  for _, exact in ipairs { true, false } do
+    for _, row in ipairs(rows) do
+      local hit = exact and row.name == name or not exact and row.name:sub(1, #name) == name
+      if hit then wanted[row], found = true, true end
+    end
+    if found then return end
+  end
+  fail("there is no row %s; --list shows them", name)
+end
+
+local function select_rows(rows, names)
+  if #names == 0 then return rows end
+  local wanted, list = {}, {}
+  for _, name in ipairs(names) do mark_rows(rows, name, wanted) end
+  for _, row in ipairs(rows) do
+    if wanted[row] then list[#list + 1] = row end
+  end
+  return list
+end
+
+-- The options as a table, with the rows that are wanted in .rows. Ends the program where the
+-- command line is wrong.
+function M.parse(args, rows)
+  local options, names, i = { without = {} }, {}, 1
+  while args[i] do
+    local word = args[i]
+    local option, value = word:match("^(%-%-[%w-]+)=(.*)$")
+    if FLAGS[word] then
+      options[FLAGS[word]] = true
+    elseif VALUES[option] then
+      set_value(options, option, value)
+    elseif VALUES[word] then
+      i = i + 1
+      set_value(options, word, args[i])
+    elseif word:sub(1, 1) == "-" then
+      fail("there is no option %s; --help shows them", word)
+    else
+      names[#names + 1] = word
+    end
+    i = i + 1
+  end
+  options.rows = select_rows(rows, names)
+  options.rounds = options.rounds or (options.quick and 3 or 5)
+  options.seconds = options.quick and 0.05 or 0.3
+  return options
+end
+
+return M
