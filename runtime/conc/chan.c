@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "conc/tick.h"
-#include "task/site.h"
 #include "task/park.h"
+#include "task/site.h"
 
 static void destroy(wf_obj *obj) {
   wf_chan *ch = (wf_chan *)obj;

@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
-#include "task/site.h"
 #include "task/park.h"
+#include "task/site.h"
 
 // A function that waits for the end of a context. While it waits it holds the context and is held
 // by the registry, as what it does may matter though nobody refers to either any more.

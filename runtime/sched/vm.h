@@ -40,12 +40,21 @@ typedef struct wf_task_pool {
   uint32_t warm_count;
 } wf_task_pool;
 
+// The latest answers, by the address of the chunk's name (WF_REF_SOURCES keeps it) and the line.
+typedef struct wf_site_entry {
+  const char *source;
+  int line;
+  uint32_t site;
+} wf_site_entry;
+
+enum { WF_SITE_CACHE = 64 };
+
 // Where `go` was called (task/site.c).
 typedef struct wf_sites {
   struct wf_site *list;
   uint32_t *table;  // open addressing, numbers from 1
   uint32_t count, slots;
-  uint32_t cache[64];
+  wf_site_entry cache[WF_SITE_CACHE];
 } wf_sites;
 
 typedef struct wf_vm {
@@ -81,11 +90,11 @@ typedef struct wf_vm {
   uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
   wf_link held;         // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
-  uint64_t objects;     // shareable objects that still exist
-  bool orphaned;        // the Lua state is gone; the last object takes the runtime with it
-  int main_ref;         // anchor of L
-  int collected_kb;     // the heap after the last collection that a step has finished
-  bool owns_state;      // lua_close at the end
+  uint64_t objects;                  // shareable objects that still exist
+  bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
+  int main_ref;      // anchor of L
+  int collected_kb;  // the heap after the last collection that a step has finished
+  bool owns_state;   // lua_close at the end
   wf_vm_stats stats;
 } wf_vm;
 
@@ -106,8 +115,9 @@ typedef enum wf_vm_ref {
   WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
   WF_REF_ERROR_PATH,   // task/trace.c
   WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
-  WF_REF_ENV,     // what weft's Lua modules see as globals: a copy, made before any script ran
-  WF_REF_REPORT,  // lua/weft/internal/report.lua: report(kind)
+  WF_REF_ENV,      // what weft's Lua modules see as globals: a copy, made before any script ran
+  WF_REF_SOURCES,  // names of chunks, as keys
+  WF_REF_REPORT,   // lua/weft/internal/report.lua: report(kind)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

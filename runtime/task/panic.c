@@ -6,8 +6,8 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
-#include "task/site.h"
 #include "task/park.h"
+#include "task/site.h"
 #include "task/trace.h"
 
 typedef struct failure {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "sched/runtime.h"
 
 typedef struct wf_site {
@@ -102,14 +103,39 @@ static uint32_t find_or_add(wf_vm *vm, const lua_Debug *ar) {
   return sites->count;
 }
 
+// Keeps the string of a chunk's name alive, so that its address stays the name's own.
+static bool keep_source(wf_vm *vm, lua_State *L, const char *source) {
+  lua_pushstring(L, source);
+  bool same = lua_tostring(L, -1) == source;  // strings are interned; a stripped chunk has none
+  if (same && vm->refs[WF_REF_SOURCES] == LUA_NOREF) {
+    lua_newtable(L);
+    wf_vm_set_ref(vm, L, WF_REF_SOURCES);
+  }
+  if (same) {
+    wf_vm_push_ref(vm, L, WF_REF_SOURCES);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return same;
+}
+
 uint32_t wf_site_here(wf_vm *vm, lua_State *L) {
   lua_Debug ar;
-  if (!wf_site_find(L, 1, &ar)) return 0;
+  if (lua_getstack(L, 1, &ar) == 0 || lua_getinfo(L, "Sl", &ar) == 0) return 0;
   wf_sites *sites = &vm->sites;
   uintptr_t key = (uintptr_t)ar.source / 8 + (uintptr_t)ar.currentline;
-  uint32_t *cached = &sites->cache[key % (sizeof sites->cache / sizeof sites->cache[0])];
-  if (*cached == 0 || !same_site(&sites->list[*cached - 1], &ar)) *cached = find_or_add(vm, &ar);
-  return *cached;
+  wf_site_entry *entry = &sites->cache[key % WF_SITE_CACHE];
+  if (WF_LIKELY(entry->source == ar.source && entry->line == ar.currentline)) return entry->site;
+  bool direct = ar.currentline > 0 && !wf_site_is_own(&ar);
+  if (!direct && !wf_site_find(L, 2, &ar)) return 0;
+  uint32_t site = find_or_add(vm, &ar);
+  if (direct && site != 0 && keep_source(vm, L, ar.source)) {
+    *entry = (wf_site_entry){.source = ar.source, .line = ar.currentline, .site = site};
+  }
+  return site;
 }
 
 const char *wf_site_text(const wf_vm *vm, uint32_t site) {

@@ -27,7 +27,8 @@ _Noreturn void wf_site_raise(lua_State *L, const char *message);
 
 // A number for the place in the script that is running now; 0 when it is not known. Places are
 // kept for the life of the VM: a program has as many as it has calls of `go` in its text. A small
-// cache before their table makes this cost 35 ns.
+// cache before their table makes this cost 33 ns, nearly all of them lua_getinfo's.
+// Raises when memory is out.
 uint32_t wf_site_here(struct wf_vm *vm, lua_State *L);
 
 // "file:line", valid until the next place is seen; "?" for 0.

@@ -141,8 +141,7 @@ static int grow_stack(lua_State *co) {
   return 0;
 }
 
-bool wf_task_reserve(lua_State *co, int n) {
-  if (n <= LUA_MINSTACK - 4) return true;
+bool wf_task_reserve_more(lua_State *co, int n) {
   int ok = n;
   if (lua_cpcall(co, grow_stack, &ok) == 0) return ok != 0;
   lua_pop(co, 1);

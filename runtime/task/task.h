@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "sched/vm.h"
 #include "loop/timer.h"
+#include "sched/vm.h"
 #include "task/wait.h"
 
 typedef enum wf_state { WF_FREE, WF_READY, WF_RUN, WF_PARKED, WF_DONE } wf_state;
@@ -61,9 +61,13 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn);
 // who asked for it, and where.
 void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site);
 
+bool wf_task_reserve_more(lua_State *co, int n);
+
 // Makes room for n more values on a coroutine that does not run; false when memory is out. (That
 // cannot be left to lua_checkstack, which may raise, and on `co`.)
-bool wf_task_reserve(lua_State *co, int n);
+static inline bool wf_task_reserve(lua_State *co, int n) {
+  return n <= LUA_MINSTACK - 4 || wf_task_reserve_more(co, n);
+}
 
 // Whether tasks can be run from where L is: not inside a finaliser or a debug hook.
 bool wf_task_can_run_from(lua_State *L);

@@ -106,20 +106,35 @@ local function sending(self, v)
   return setmetatable({ self, v }, Case)
 end
 
--- One round of `for v in ch`: ends when closed and drained, or with the context.
-local function next_value(ch, ctx)
-  local v, err = ch:recv(ctx)
+-- After the last value of `for v in ch`: raises what the channel was closed with.
+local function finish(ch)
+  if raw.closed_plainly(ch) then return nil end
+  local _, err = ch:try_recv()
+  error(err, 0)
+end
+
+local function next_unbuffered(self)
+  local v = raw_recv(self)
   if v ~= nil then return v end
-  if raw.is_closed(ch) and not raw.closed_plainly(ch) then
-    if not (ctx and ctx:err() == err) then error(err, 0) end
-  end
-  return nil
+  return finish(self)
+end
+
+local function next_buffered(self)
+  local v = Buffered.recv(self)
+  if v ~= nil then return v end
+  return finish(self)
 end
 
 local function iter(self, ctx)
   checked(self, "iter")
-  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(1, "iter", "context", ctx) end
-  return function() return next_value(self, ctx) end
+  if ctx == nil then return function() return self() end end
+  if not raw.is_ctx(ctx) then raw.bad_arg(1, "iter", "context", ctx) end
+  return function()
+    local v, err = self:recv(ctx)
+    if v ~= nil then return v end
+    if raw.is_closed(self) and ctx:err() ~= err then return finish(self) end
+    return nil
+  end
 end
 
 local function send_only(self)
@@ -147,7 +162,7 @@ for class, token in pairs({ [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED }) 
   metatables[class] = {
     __index = class,
     __metatable = token,
-    __call = function(self) return next_value(self) end,
+    __call = class == Buffered and next_buffered or next_unbuffered,
     __tostring = describe,
   }
 end
@@ -180,7 +195,7 @@ forward(RecvOnly, { "recv", "try_recv", "iter", "len", "cap", "is_closed" })
 function SendOnly.send_only(self) return self end
 function RecvOnly.recv_only(self) return self end
 function SendOnly.__call() raise("receive on a send-only channel") end
-function RecvOnly.__call(self) return next_value(rawget(self, 0)) end
+function RecvOnly.__call(self) return rawget(self, 0)() end
 function SendOnly.__tostring(self) return "send-only " .. tostring(rawget(self, 0)) end
 function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(self, 0)) end
 refuse(SendOnly)
