@@ -113,11 +113,11 @@ static inline void set_limits(lua_State *L, wf_chan *ch, int self) {
 // cases gives each its own chance.
 static wf_waiter *pick_case(wf_waiter *waiter) {
   wf_waits *all = waiter->task->extra;
-  if (waiter->index == 0 || all == NULL) return waiter;
+  const wf_waiter *first = waiter;
   uint32_t seen = 0;
   for (uint32_t i = 0; i < all->count; i++) {
     wf_waiter *other = &all->waiters[i];
-    if (other->on != waiter->on || other->op != waiter->op) continue;
+    if (other->on != first->on || other->op != first->op) continue;
     if (wf_rand_below(&waiter->task->vm->rand, ++seen) == 0) waiter = other;
   }
   return waiter;
@@ -126,44 +126,14 @@ static wf_waiter *pick_case(wf_waiter *waiter) {
 static wf_waiter *first_waiter(wf_link *queue) {
   if (wf_list_empty(queue)) return NULL;
   wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
-  return WF_LIKELY(waiter->index == 0) ? waiter : pick_case(waiter);
-}
-
-// Wakes a receiver with the value on top of L's stack, which is popped.
-static void hand_to(lua_State *L, wf_waiter *waiter) {
-  wf_task *task = waiter->task;
-  int index = waiter->index;
-  if (WF_LIKELY(index == 0)) {
-    wf_chan_hand_to(L, task);
-    return;
-  }
-  wf_claim(task);
-  lua_pushinteger(task->at, index);
-  lua_xmove(L, task->at, 1);
-  wf_ready(task, 2);
-}
-
-// Pushes the value of a waiting sender, and wakes it.
-static void take_from(lua_State *L, wf_waiter *waiter) {
-  wf_task *task = waiter->task;
-  int index = waiter->index;
-  if (WF_LIKELY(index == 0)) {
-    wf_chan_take_from(L, task);
-    return;
-  }
-  lua_pushvalue(task->at, index);  // where a select has put it
-  lua_xmove(task->at, L, 1);
-  wf_claim(task);
-  lua_pushinteger(task->at, index);
-  lua_pushboolean(task->at, 1);
-  wf_ready(task, 2);
+  return WF_LIKELY(!waiter->again) ? waiter : pick_case(waiter);
 }
 
 wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
   if (WF_UNLIKELY(ch->closed)) return WF_CHAN_CLOSED;
   wf_waiter *receiver = first_waiter(&ch->recvq);
   if (receiver != NULL) {
-    hand_to(L, receiver);
+    wf_chan_hand_to(L, receiver);
     set_limits(L, ch, self);
     return WF_CHAN_DONE;
   }
@@ -179,14 +149,14 @@ wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self) {
   if (ch->capacity != 0 && wf_chan_len(L, ch, self) > 0) {
     buffer_pop(L, ch, self);
     if (sender != NULL) {
-      take_from(L, sender);
+      wf_chan_take_from(L, sender);
       buffer_push(L, ch, self);
     }
     set_limits(L, ch, self);
     return WF_CHAN_DONE;
   }
   if (sender != NULL) {
-    take_from(L, sender);
+    wf_chan_take_from(L, sender);
     set_limits(L, ch, self);
     return WF_CHAN_DONE;
   }
@@ -207,7 +177,12 @@ bool wf_chan_can_recv(lua_State *L, wf_chan *ch, int self) {
 }
 
 void wf_chan_queue(lua_State *L, wf_chan *ch, int self, wf_waiter *waiter) {
-  wf_list_push(waiter->op == WF_OP_SEND ? &ch->sendq : &ch->recvq, &waiter->link);
+  wf_link *queue = waiter->op == WF_OP_SEND ? &ch->sendq : &ch->recvq;
+  if (!wf_list_empty(queue)) {  // a select queues all its cases in one go
+    wf_waiter *last = wf_container_of(queue->prev, wf_waiter, link);
+    if (WF_UNLIKELY(last->task == waiter->task)) last->again = waiter->again = true;
+  }
+  wf_list_push(queue, &waiter->link);
   set_limits(L, ch, self);
 }
 

@@ -91,27 +91,34 @@ void wf_chan_push_error(lua_State *L, wf_chan *ch, int self);
 
 uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self);
 
-// The first in a queue of a direct channel when it is no select, else NULL: the common case, for
-// which the doors have a path of their own.
-static inline wf_task *wf_chan_first(const wf_link *queue) {
+// The first in a queue when there is no choice about it, else NULL: the common case, for which the
+// doors of direct channels have a path of their own.
+static inline wf_waiter *wf_chan_first(const wf_link *queue) {
   if (wf_list_empty(queue)) return NULL;
-  const wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
-  return WF_LIKELY(waiter->index == 0) ? waiter->task : NULL;
+  wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
+  return WF_LIKELY(!waiter->again) ? waiter : NULL;
 }
 
-// Wakes a receiver, no select, with the value on top of L's stack, which is popped.
-static inline void wf_chan_hand_to(lua_State *L, wf_task *receiver) {
-  wf_claim(receiver);
-  lua_xmove(L, receiver->at, 1);
-  wf_ready(receiver, 1);
+// Wakes a receiver with the value on top of L's stack, which is popped.
+static inline void wf_chan_hand_to(lua_State *L, wf_waiter *waiter) {
+  wf_task *task = waiter->task;
+  int index = waiter->index;
+  wf_claim(task);
+  if (index != 0) lua_pushinteger(task->at, index);
+  lua_xmove(L, task->at, 1);
+  wf_ready(task, index != 0 ? 2 : 1);
 }
 
-// Pushes the value of a waiting sender, no select, and wakes it.
-static inline void wf_chan_take_from(lua_State *L, wf_task *sender) {
-  lua_xmove(sender->at, L, 1);
-  wf_claim(sender);
-  lua_pushboolean(sender->at, 1);
-  wf_ready(sender, 1);
+// Pushes the value of a waiting sender, and wakes it.
+static inline void wf_chan_take_from(lua_State *L, wf_waiter *waiter) {
+  wf_task *task = waiter->task;
+  int index = waiter->index;
+  if (index != 0) lua_pushvalue(task->at, index);  // where a select has put it
+  lua_xmove(task->at, L, 1);
+  wf_claim(task);
+  if (index != 0) lua_pushinteger(task->at, index);
+  lua_pushboolean(task->at, 1);
+  wf_ready(task, index != 0 ? 2 : 1);
 }
 
 // Hands a number to a waiting receiver; false when there is none. Allocates nothing.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "conc/select.h"
 
+#include "base/check.h"
 #include "task/park.h"
 
 static bool is_ready(lua_State *L, const wf_case *c) {
-  if (c->ch == NULL) return false;
+  const wf_chan *ch = c->ch;
+  if (ch == NULL) return false;
+  if (WF_LIKELY(ch->direct)) return !wf_list_empty(c->value != 0 ? &ch->recvq : &ch->sendq);
   return c->value != 0 ? wf_chan_can_send(L, c->ch, c->self) : wf_chan_can_recv(L, c->ch, c->self);
 }
 
@@ -32,6 +35,11 @@ static int run_case(lua_State *L, const wf_case *c) {
     return 2;
   }
   lua_pushinteger(L, c->index);
+  wf_waiter *sender = c->ch->direct ? wf_chan_first(&c->ch->sendq) : NULL;
+  if (WF_LIKELY(sender != NULL)) {
+    wf_chan_take_from(L, sender);
+    return 2;
+  }
   if (wf_chan_try_recv(L, c->ch, c->self) == WF_CHAN_DONE) return 2;
   lua_pushnil(L);
   wf_chan_push_error(L, c->ch, c->self);

@@ -66,7 +66,7 @@ static int l_send(lua_State *L) {
   if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 2 || lua_isnil(L, 2))) {
     return send_any(L);
   }
-  wf_task *receiver = wf_chan_first(&ch->recvq);
+  wf_waiter *receiver = wf_chan_first(&ch->recvq);
   if (receiver != NULL) {
     wf_chan_hand_to(L, receiver);
     lua_pushboolean(L, 1);
@@ -108,7 +108,7 @@ static int l_recv(lua_State *L) {
   wf_vm *vm = wf_vm_here;
   wf_chan *ch = (wf_chan *)wf_obj_at(L, 1, &wf_tag_chan);
   if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 1)) return recv_any(L);
-  wf_task *sender = wf_chan_first(&ch->sendq);
+  wf_waiter *sender = wf_chan_first(&ch->sendq);
   if (sender != NULL) {
     wf_chan_take_from(L, sender);
     return 1;
@@ -209,6 +209,8 @@ static int l_chan_types(lua_State *L) {
   lua_settop(L, 4);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, 1, "__gc");
+  vm->case_type = lua_topointer(L, 4);
+  vm->view_type = lua_topointer(L, 3);
   wf_vm_set_ref(vm, L, WF_REF_CASE_MT);
   wf_vm_set_ref(vm, L, WF_REF_VIEW_MT);
   wf_vm_set_ref(vm, L, WF_REF_BUFFER_MT);

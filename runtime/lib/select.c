@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: MIT
 #include "conc/select.h"
 
+#include "base/check.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 
-enum { MAX_CASES = 4000 };
+enum { MAX_CASES = 4000, FEW = 8 };
 
-// Whether the table at idx has the metatable under `ref`.
-static bool has_type(wf_vm *vm, lua_State *L, int idx, wf_vm_ref ref) {
+// Whether the table at idx has that metatable.
+static bool has_type(lua_State *L, int idx, const void *metatable) {
   if (!lua_istable(L, idx) || lua_getmetatable(L, idx) == 0) return false;
-  wf_vm_push_ref(vm, L, ref);
-  bool same = lua_rawequal(L, -1, -2) != 0;
-  lua_pop(L, 2);
+  bool same = lua_topointer(L, -1) == metatable;
+  lua_pop(L, 1);
   return same;
 }
 
-static bool is_default(wf_vm *vm, lua_State *L, int idx) {
-  if (!lua_istable(L, idx)) return false;
-  wf_vm_push_ref(vm, L, WF_REF_DEFAULT);
-  bool same = lua_rawequal(L, -1, idx) != 0;
-  lua_pop(L, 1);
-  return same;
+static bool is_default(const wf_vm *vm, lua_State *L, int idx) {
+  return lua_topointer(L, idx) == vm->default_case;
 }
 
 // Understands the argument at `i`. Where a case is not the channel itself (a send case, a view)
@@ -30,7 +26,7 @@ static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
   if (lua_isnil(L, i)) return c;
   c.ch = wf_chan_at(L, i);
   if (c.ch != NULL) return c;
-  if (has_type(vm, L, i, WF_REF_CASE_MT)) {
+  if (has_type(L, i, vm->case_type)) {
     lua_rawgeti(L, i, 2);
     bool has_value = !lua_isnil(L, -1);
     lua_pop(L, 1);
@@ -38,7 +34,7 @@ static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
     c.ch = wf_chan_at(L, -1);
     c.value = i;
     if (!has_value) c.ch = NULL;
-  } else if (has_type(vm, L, i, WF_REF_VIEW_MT)) {
+  } else if (has_type(L, i, vm->view_type)) {
     lua_rawgeti(L, i, 0);
     c.ch = wf_chan_at(L, -1);
   }
@@ -56,13 +52,17 @@ static int l_select(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   int n = lua_gettop(L);
   if (n > MAX_CASES) wf_raise(L, "'select': at most %d cases", MAX_CASES);
-  luaL_checkstack(L, n + 8, "too many cases");
+  if (n > FEW) luaL_checkstack(L, n + 8, "too many cases");
   bool has_default = n > 0 && is_default(vm, L, n);
   if (has_default) n--;
-  wf_case few[8];
+  wf_case few[FEW];
   wf_case *cases = few;
-  if (n > (int)(sizeof few / sizeof few[0])) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
-  for (int i = 1; i <= n; i++) cases[i - 1] = read_case(vm, L, i);
+  if (n > FEW) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
+  for (int i = 1; i <= n; i++) {
+    wf_chan *ch = (wf_chan *)wf_obj_at(L, i, &wf_tag_chan);
+    cases[i - 1] = WF_LIKELY(ch != NULL) ? (wf_case){.ch = ch, .index = i, .self = i}
+                                         : read_case(vm, L, i);
+  }
   int nresults = 0;
   if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
   if (has_default) {
@@ -76,14 +76,16 @@ static int l_select(lua_State *L) {
 // is_case(v): whether it may stand in a select by name
 static int l_is_case(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  bool is = wf_chan_at(L, 1) != NULL || has_type(vm, L, 1, WF_REF_CASE_MT);
-  lua_pushboolean(L, is || has_type(vm, L, 1, WF_REF_VIEW_MT));
+  bool is = wf_chan_at(L, 1) != NULL || has_type(L, 1, vm->case_type);
+  lua_pushboolean(L, is || has_type(L, 1, vm->view_type));
   return 1;
 }
 
 static int l_set_default(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
   lua_settop(L, 1);
-  wf_vm_set_ref(wf_door_vm(L), L, WF_REF_DEFAULT);
+  vm->default_case = lua_topointer(L, 1);
+  wf_vm_set_ref(vm, L, WF_REF_DEFAULT);
   return 0;
 }
 

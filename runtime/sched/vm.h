@@ -85,7 +85,9 @@ typedef struct wf_vm {
   wf_sites sites;
   struct wf_waits *free_waits[WF_WAIT_CLASSES];  // task/park.c
   wf_rand rand;
-  const void *globals;  // identity of the globals table
+  // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
+  // send cases and of receiving views.
+  const void *globals, *default_case, *case_type, *view_type;
   int refs[24];         // registry references (sched/vm.h: wf_vm_ref)
   uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
   wf_link held;         // objects that wait for something (task/obj.h)

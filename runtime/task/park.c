@@ -98,8 +98,13 @@ wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
     waits->capacity = 1U << size_class;
   }
   waits->count = count;
-  memset(waits->waiters, 0, count * sizeof(wf_waiter));
-  for (uint32_t i = 0; i < count; i++) waits->waiters[i].task = task;
+  for (uint32_t i = 0; i < count; i++) {
+    wf_waiter *waiter = &waits->waiters[i];
+    waiter->link.next = NULL;
+    waiter->task = task;
+    waiter->index = 0;
+    waiter->again = false;
+  }
   task->extra = waits;
   return waits;
 }

@@ -4,6 +4,7 @@
 #ifndef WF_TASK_WAIT_H
 #define WF_TASK_WAIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/list.h"
@@ -41,6 +42,7 @@ typedef struct wf_waiter {
   struct wf_obj *on;  // what is waited on
   int16_t index;      // position of the case in a select, 0: no select
   uint8_t op;
+  bool again;  // more cases of the same select wait in the same queue
 } wf_waiter;
 
 // A block of further waiters, owned by the task while it waits.
