@@ -2,6 +2,8 @@
 -- What measures and what is measured: the machine, the versions, how each program is started.
 local M = {}
 
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
 local function first_line(command)
   local pipe = assert(io.popen(command .. " 2>/dev/null"))
   local line = pipe:read("*l")
@@ -20,42 +22,63 @@ local function has(command)
   return first_line("command -v " .. command) ~= nil
 end
 
--- system -> {command = {words}}: the systems that are there and not left out; `folder` is where
--- the works lie.
+-- A system that runs works in Lua: those that lie in the folder of its name.
+local function lua_system(name, binary, folder)
+  return {
+    command = { binary, folder .. "/harness.lua" },
+    find = function(work)
+      local path = ("%s/%s/%s.lua"):format(folder, name, work)
+      return read(path) ~= "" and path or nil
+    end,
+    empty = { binary, "-e", "" },
+  }
+end
+
+-- The systems that are there and not left out: name -> {command = the words that start it, in
+-- front of the work; find(work) = what the work is called there, or nil; empty = the words that
+-- start it with nothing to do; launch = those that do this many times}.
 function M.systems(options, folder)
   local build = folder .. "/../../build"
-  local systems = { folder = folder }
-  local harness = folder .. "/harness.lua"
-  systems.weft = { command = { options.weft or build .. "/release/weft", harness } }
-  systems.go = { command = { build .. "/bench/twins" } }
-  systems.luajit = { command = { "luajit", harness } }
-  if has "tarantool" then systems.tarantool = { command = { "tarantool", harness } } end
+  local twins = build .. "/bench/twins"
+  local systems = {
+    weft = lua_system("weft", options.weft or build .. "/release/weft", folder),
+    go = {
+      command = { twins },
+      find = function(work) return work end,
+      empty = { twins, "startup", "0", "0", "0" },
+    },
+    luajit = lua_system("luajit", "luajit", folder),
+  }
+  if has "tarantool" then systems.tarantool = lua_system("tarantool", "tarantool", folder) end
   for name in pairs(options.without) do systems[name] = nil end
+  for _, system in pairs(systems) do system.launch = { "luajit", folder .. "/launch.lua" } end
   return systems
 end
 
 local function versions(systems)
   local list = {}
-  local weft = systems.weft.command[1]:gsub("'", "'\\''")
-  list.weft = first_line(("'%s' -e 'print(require \"weft\"._VERSION .. \", \" .. jit.version)'")
-    :format(weft))
-  if systems.go then list.go = first_line("go version") end
+  list.weft = first_line(quote(systems.weft.command[1]) ..
+    [[ -e 'print(require "weft"._VERSION .. " with " .. jit.version)']])
+  if systems.go then list.go = first_line("go version"):gsub("^go version go", "Go ") end
   if systems.tarantool then list.tarantool = first_line("tarantool --version") end
-  if systems.luajit then list.luajit = (first_line("luajit -v") or "LuaJIT"):match("^[^-]+[^ ]*") end
+  if systems.luajit then list.luajit = first_line("luajit -v"):match("^(.-) %-%-") end
   return list
 end
 
 function M.gather(systems, options, args)
-  local _, cores = read("/proc/cpuinfo"):gsub("\nprocessor%s*:", "")
+  local words = {}
+  for i, word in ipairs(args) do words[i] = word:match("^[%w%._/=-]+$") or quote(word) end
   return {
-    cpu = read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]+)") or "unknown CPU",
-    cores = tonumber(first_line("nproc")) or cores + 1,
-    load = read("/proc/loadavg"):match("^%S+") or "unknown",
+    cpu = read("/proc/cpuinfo"):match("model name%s*:%s*([^\n]+)") or "a CPU without a name",
+    cores = tonumber(first_line("nproc")),
+    load = tonumber(read("/proc/loadavg"):match("^%S+")),
     date = os.date("!%Y-%m-%d"),
     rounds = options.rounds,
+    slow_rounds = options.slow_rounds,
     seconds = options.seconds,
+    quick = options.quick or false,
     versions = versions(systems),
-    command = "scripts/bench" .. (#args > 0 and " " .. table.concat(args, " ") or ""),
+    command = table.concat({ "scripts/bench", unpack(words) }, " "),
   }
 end
 

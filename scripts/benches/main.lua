@@ -8,7 +8,7 @@ package.path = folder .. "/?.lua;" .. package.path
 
 local rows = require "rows"
 local report = require "report"
-local facts_of = require "facts"
+local system_facts = require "facts"
 local measure = require "measure"
 local options = require "options"
 
@@ -25,24 +25,20 @@ local function print_list(list)
   for _, row in ipairs(list) do print(("%-18s %s"):format(row.name, row.text)) end
 end
 
-local function write_file(path, text)
-  if path == "-" then return io.stdout:write(text) end
+-- Opened before anything is measured: minutes later is too late for a wrong name.
+local function open_output(path)
+  if not path then return nil end
+  if path == "-" then return io.stdout end
   local file, why = io.open(path, "w")
   if not file then
     io.stderr:write("scripts/bench: cannot write ", why, "\n")
     os.exit(1)
   end
-  file:write(text)
-  file:close()
+  return file
 end
 
--- Where the lines of the running table go: not to where something else is to be read.
-local function table_file(opts)
-  return (opts.markdown or opts.json == "-" or opts.plot == "-") and io.stderr or io.stdout
-end
-
-local function measure_all(opts, facts, systems)
-  local out = table_file(opts)
+-- Measures everything, and writes the table line by line: the results, and how many of each kind.
+local function measure_all(opts, facts, systems, out)
   local function say(text)
     out:write(text, "\n")
     out:flush()
@@ -53,7 +49,8 @@ local function measure_all(opts, facts, systems)
   for _, group in ipairs(measure.groups(opts.rows)) do
     for _, result in ipairs(measure.group(group, systems, opts)) do
       results[#results + 1] = result
-      say(report.line(result))
+      if result.refused then io.stderr:write("scripts/bench: ", report.refusal(result), "\n") end
+      if not result.refused then say(report.line(result)) end
     end
   end
   local text, count = report.summary(results)
@@ -66,13 +63,15 @@ local function main()
   if opts.help then return io.stdout:write(options.usage) end
   if opts.list then return print_list(opts.rows) end
   if opts.plan then return print_plan(opts) end
-  local systems = facts_of.systems(opts, folder)
-  local facts = facts_of.gather(systems, opts, arg)
-  local results, count = measure_all(opts, facts, systems)
+  local json, plot = open_output(opts.json), open_output(opts.plot)
+  local piped = opts.markdown or json == io.stdout or plot == io.stdout
+  local systems = system_facts.systems(opts, folder)
+  local facts = system_facts.gather(systems, opts, arg)
+  local results, count = measure_all(opts, facts, systems, piped and io.stderr or io.stdout)
   if opts.markdown then io.stdout:write(report.markdown(results, facts)) end
-  if opts.json then write_file(opts.json, require("json").encode(report.data(results, facts))) end
-  if opts.plot then write_file(opts.plot, require("plot").draw(results, facts)) end
-  if count.refused > 0 or opts.check and count.MISSED > 0 then os.exit(1) end
+  if json then json:write(require("json").encode(report.data(results, facts))) end
+  if plot then plot:write(require("plot").draw(results, facts)) end
+  if count.refused > 0 or opts.check and count.missed > 0 then os.exit(1, true) end
 end
 
 main()

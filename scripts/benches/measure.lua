@@ -5,22 +5,17 @@ local stats = require "stats"
 
 local M = {}
 
+local ORDER = { "weft", "go", "tarantool", "luajit" }
 local LIMIT_S = 300  -- for one run of one program
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
-end
 
 -- Runs a command: what it printed, or nil and its last words.
 local function run(words)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = quote(word) end
-  local command = ("timeout %d %s 2>&1; echo \"status $?\""):format(LIMIT_S, table.concat(quoted, " "))
-  local pipe = assert(io.popen(command))
+  local pipe = assert(io.popen(("timeout %d %s 2>&1; echo \"status $?\"")
+    :format(LIMIT_S, table.concat(quoted, " "))))
   local text = pipe:read("*a")
   pipe:close()
   local output, status = text:match("^(.*)status (%d+)\n$")
@@ -29,26 +24,33 @@ local function run(words)
     output:gsub("%s+$", ""))
 end
 
--- The systems that can do a work: a list of {system=, variant=, words=}; words: the command.
+local function append(words, ...)
+  for i = 1, select("#", ...) do words[#words + 1] = (select(i, ...)) end
+  return words
+end
+
+-- The command that does a group's work under a system, or nil where that cannot do it.
+local function command_of(group, system, size, seconds)
+  if group.launch then return append({ unpack(system.launch) }, ("%d"):format(size),
+    unpack(system.empty)) end
+  local work = system.find(group.work)
+  return work and append({ unpack(system.command) }, work, ("%d"):format(size),
+    ("%d"):format(group.arg), tostring(seconds))
+end
+
+-- What runs in every round: a list of {key = system, with "nojit" for that variant; words = the
+-- command}.
 local function programs_of(group, systems, size, seconds)
-  local work, list = group.work, {}
-  local function add(system, variant)
-    local words = { unpack(systems[system].command) }
-    if system == "go" then
-      words[#words + 1] = work
-    else
-      local file = ("%s/%s/%s.lua"):format(systems.folder, system, work)
-      if not exists(file) then return end
-      words[#words + 1] = file
+  local list = {}
+  for _, name in ipairs(ORDER) do
+    local words = systems[name] and name ~= group.without and
+      command_of(group, systems[name], size, seconds)
+    if words and (name ~= "weft" or group.jit) then
+      list[#list + 1] = { key = name, words = words }
     end
-    words[#words + 1] = ("%d"):format(size)
-    words[#words + 1] = tostring(seconds)
-    words[#words + 1] = variant
-    list[#list + 1] = { system = system, key = system .. (variant or ""), words = words }
-  end
-  for _, system in ipairs { "weft", "go", "tarantool", "luajit" } do
-    if systems[system] and (system ~= "weft" or group.jit) then add(system) end
-    if system == "weft" and group.nojit then add(system, "nojit") end
+    if words and name == "weft" and group.nojit then
+      list[#list + 1] = { key = "weft nojit", words = append({ unpack(words) }, "nojit") }
+    end
   end
   return list
 end
@@ -77,36 +79,39 @@ local function check_checksums(group, key, figures)
   end
 end
 
--- Runs everything of a group that many times: group.samples[key][figure] = list of values.
+-- Runs every program of a group in every round: group.samples[key][figure] = list of values.
 local function run_group(group, programs, rounds)
   group.samples = {}
   for round = 1, rounds do
     for i = 1, #programs do
       -- Each begins a round in its turn.
-      local program = programs[(i + round) % #programs + 1]
+      local program = programs[(i + round - 2) % #programs + 1]
       local figures = run_program(program)
       check_checksums(group, program.key, figures)
       local samples = group.samples[program.key] or {}
       group.samples[program.key] = samples
       for name, figure in pairs(figures) do
-        samples[name] = samples[name] or {}
-        table.insert(samples[name], figure.value)
+        samples[name] = append(samples[name] or {}, figure.value)
       end
     end
   end
 end
 
--- Gathers rows that are measured together.
+-- Puts together the rows that are measured together.
 function M.groups(rows)
   local list, by_key = {}, {}
   for _, row in ipairs(rows) do
-    local key = row.work .. " " .. row.n
-    if not by_key[key] then
-      by_key[key] = { work = row.work, n = row.n, quick = row.quick, rows = {} }
-      list[#list + 1] = by_key[key]
-    end
+    local key = ("%s %d %d"):format(row.work, row.n, row.arg)
     local group = by_key[key]
-    table.insert(group.rows, row)
+    if not group then
+      group = { rows = {} }
+      for _, field in ipairs { "work", "n", "quick", "arg", "slow", "without", "launch" } do
+        group[field] = row[field]
+      end
+      by_key[key] = group
+      list[#list + 1] = group
+    end
+    append(group.rows, row)
     group.jit = group.jit or not row.nojit
     group.nojit = group.nojit or row.nojit
   end
@@ -117,24 +122,23 @@ local function verdict(row, result)
   local reached = row.absolute and result.weft.median or
     result.ratio and result.ratio.median
   if not row.must or not reached then return nil end
-  if reached > row.must then return "MISSED" end
-  return row.goal and reached <= row.goal and "goal" or "ok"
+  if reached > row.must then return "missed" end
+  return row.goal and reached <= row.goal and "goal" or "reached"
 end
 
 local function row_result(row, group, size)
-  local scale = row.scale or 1
   local function samples(key)
-    local list = group.samples[key] and group.samples[key][row.figure]
-    if not list then return nil end
+    local values = group.samples[key] and group.samples[key][row.figure]
+    if not values then return nil end
     local scaled = {}
-    for i, value in ipairs(list) do scaled[i] = value * scale end
+    for i, value in ipairs(values) do scaled[i] = value * row.scale end
     return scaled
   end
-  local weft, go = samples(row.nojit and "weftnojit" or "weft"), samples "go"
+  local weft, go = samples(row.nojit and "weft nojit" or "weft"), samples "go"
+  if not weft then error("weft's program has no figure " .. row.figure, 0) end
   local result = { row = row, n = size, checksum = group.checksum,
     weft = stats.summary(weft), go = stats.summary(go),
     ratio = go and stats.summary(stats.ratios(weft, go)) }
-  if not result.weft then error("weft's program has no figure " .. row.figure, 0) end
   if not row.nojit then
     result.tarantool = stats.summary(samples "tarantool")
     result.luajit = stats.summary(samples "luajit")
@@ -144,11 +148,12 @@ local function row_result(row, group, size)
 end
 
 -- Measures a group: a list of results, one for each row: {row=, n=, checksum=, weft=, go=, ratio=,
--- tarantool=, luajit=, verdict=}, or {row=, refused=why}.
+-- tarantool=, luajit=, verdict= "missed", "reached", "goal" or nil}, or {row=, refused=why}.
 function M.group(group, systems, options)
   local size = options.quick and group.quick or group.n
   local programs = programs_of(group, systems, size, options.seconds)
-  local ok, why = pcall(run_group, group, programs, options.rounds)
+  local rounds = group.slow and options.slow_rounds or options.rounds
+  local ok, why = pcall(run_group, group, programs, rounds)
   local results = {}
   for i, row in ipairs(group.rows) do
     local fine, result = ok, why

@@ -7,16 +7,18 @@ scripts/bench [OPTION…] [NAME…]
 
 Runs works in weft and their twins in Go, and in Tarantool and with LuaJIT's bare coroutines where
 these can do them, in turns. Prints the medians over the rounds, 10th to 90th percentile, and the
-median of the rounds' ratios weft/Go beside its target. Installs what is missing (Debian packages).
+median of the rounds' ratios weft/Go beside its target: the ratio that must be reached, and the
+goal. Installs what is missing (Debian packages) and builds what is measured.
 
 NAME               a row, or how the names of some begin; without one, all
 --list             the rows and what they measure
---rounds N         how often each program is run (default 5; with --quick 3)
+--rounds N         how often each program is run (default 5, with --quick 3; rows that take
+                   seconds at most 3 times, with --quick 2)
 --quick            shorter runs, and 100,000 where a row says 1M: within a minute
 --check            status 1 when a target that must be reached is missed
---markdown         a table for README.md
+--markdown         the table for README.md, on standard output
 --json FILE        everything measured, as JSON (-: standard output)
---plot FILE        the ratios as an SVG drawing
+--plot FILE        the ratios as an SVG drawing (-: standard output)
 --without SYSTEM   leaves a column out: go, tarantool or luajit; may be repeated
 --weft FILE        measures this weft, and builds none
 
@@ -37,26 +39,35 @@ local VALUES = { ["--rounds"] = "rounds", ["--json"] = "json", ["--plot"] = "plo
   ["--without"] = "without", ["--weft"] = "weft" }
 local OPTIONAL = { go = true, tarantool = true, luajit = true }
 
-local function set_value(options, option, value)
-  if value == nil or value == "" then fail("%s needs a value", option) end
-  if option == "--rounds" then
-    local n = tonumber(value)
-    if not n or n < 1 or n > 1000 or n % 1 ~= 0 then
-      fail("--rounds takes a whole number from 1 to 1000, not %s", value)
-    end
-    options.rounds = n
-  elseif option == "--without" then
-    if not OPTIONAL[value] then
-      fail("--without takes go, tarantool or luajit, not %s", value)
-    end
-    options.without[value] = true
-  else
-    options[VALUES[option]] = value
+local SET = {}
+
+function SET.rounds(options, value)
+  local n = tonumber(value)
+  if not n or n < 1 or n > 1000 or n % 1 ~= 0 then
+    fail("--rounds takes a whole number from 1 to 1000, not %s", value)
   end
+  options.rounds = n
 end
 
--- The rows that a name means, in the table's order: the one that is called so, or all whose names
--- begin so.
+function SET.without(options, value)
+  if not OPTIONAL[value] then
+    fail("--without takes go, tarantool or luajit, not %s", value)
+  end
+  options.without[value] = true
+end
+
+function SET.weft(options, value)
+  local file = io.open(value)
+  if not file then fail("there is no file %s", value) end
+  file:close()
+  -- Without a slash it would be looked for among the commands.
+  options.weft = value:find("/", 1, true) and value or "./" .. value
+end
+
+function SET.json(options, value) options.json = value end
+function SET.plot(options, value) options.plot = value end
+
+-- The rows that a name means: the one that is called so, or all whose names begin so.
 local function mark_rows(rows, name, wanted)
   local found = false
   for _, exact in ipairs { true, false } do
@@ -69,6 +80,7 @@ local function mark_rows(rows, name, wanted)
   fail("there is no row %s; --list shows them", name)
 end
 
+-- In the table's order, whatever the order of the names.
 local function select_rows(rows, names)
   if #names == 0 then return rows end
   local wanted, list = {}, {}
@@ -77,6 +89,17 @@ local function select_rows(rows, names)
     if wanted[row] then list[#list + 1] = row end
   end
   return list
+end
+
+local function check_together(options)
+  local outputs = (options.markdown and 1 or 0) + (options.json == "-" and 1 or 0) +
+    (options.plot == "-" and 1 or 0)
+  if outputs > 1 then
+    fail("only one of --markdown, --json - and --plot - can have the standard output")
+  end
+  if options.without.go and (options.check or options.plot) then
+    fail("--check and --plot are about Go: not with --without go")
+  end
 end
 
 -- The options as a table, with the rows that are wanted in .rows. Ends the program where the
@@ -88,11 +111,13 @@ function M.parse(args, rows)
     local option, value = word:match("^(%-%-[%w-]+)=(.*)$")
     if FLAGS[word] then
       options[FLAGS[word]] = true
-    elseif VALUES[option] then
-      set_value(options, option, value)
-    elseif VALUES[word] then
-      i = i + 1
-      set_value(options, word, args[i])
+    elseif VALUES[option or word] then
+      if not option then
+        i = i + 1
+        option, value = word, args[i]
+      end
+      if value == nil or value == "" then fail("%s needs a value", option) end
+      SET[VALUES[option]](options, value)
     elseif word:sub(1, 1) == "-" then
       fail("there is no option %s; --help shows them", word)
     else
@@ -101,7 +126,9 @@ function M.parse(args, rows)
     i = i + 1
   end
   options.rows = select_rows(rows, names)
+  check_together(options)
   options.rounds = options.rounds or (options.quick and 3 or 5)
+  options.slow_rounds = math.min(options.rounds, options.quick and 2 or 3)
   options.seconds = options.quick and 0.05 or 0.3
   return options
 end

@@ -1,6 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The results as text: the table on the terminal, line by line, and the one for README.md.
+-- The results as text: the table on the terminal, line by line, and the one for README.md; and as
+-- one Lua table, for JSON.
 local M = {}
+
+local ORDER = { "weft", "go", "tarantool", "luajit" }
 
 -- Three digits that mean something.
 local function number(value)
@@ -19,15 +22,15 @@ local function target(row, bound)
   return row.absolute and ("%g %s"):format(bound, row.unit) or ("%.2f"):format(bound)
 end
 
--- printf counts bytes, and a dash is three.
+-- Fills up with spaces, on the right where the width is negative. A dash is one column, but three
+-- bytes.
 local function pad(text, width)
-  local _, continuation = text:gsub("[\128-\191]", "")
-  local missing = math.abs(width) - (#text - continuation)
-  local space = (" "):rep(math.max(missing, 0))
+  local _, continuation_bytes = text:gsub("[\128-\191]", "")
+  local space = (" "):rep(math.abs(width) - (#text - continuation_bytes))
   return width < 0 and text .. space or space .. text
 end
 
-local WIDTHS = { -18, -3, 7, 12, 7, 12, 7, 6, 6, -7, 9, 8 }
+local WIDTHS = { -18, -2, 7, 13, 7, 13, 7, 6, 6, -7, 9, 7 }
 
 local function line(cells)
   local padded = {}
@@ -40,42 +43,46 @@ function M.header()
     "Tarantool", "LuaJIT" }
 end
 
-local MARKS = { MISSED = "MISSED", goal = "goal", ok = "ok" }
+local MARKS = { missed = "MISSED", reached = "ok", goal = "goal" }
 
 function M.line(result)
   local row = result.row
-  if result.refused then return ("%s: refused: %s"):format(row.name, result.refused) end
   return line { row.name, row.unit, value(result.weft), spread(result.weft), value(result.go),
     spread(result.go), ratio(result.ratio), target(row, row.must), target(row, row.goal),
     MARKS[result.verdict] or "", value(result.tarantool), value(result.luajit) }
 end
 
--- What was measured, on what, with what: lines of text.
+function M.refusal(result)
+  return ("%s is refused: %s"):format(result.row.name, result.refused)
+end
+
+-- What was measured, on what, with what, how: lines of text.
 function M.context(facts)
   local systems = {}
-  for _, name in ipairs { "weft", "go", "tarantool", "luajit" } do
-    systems[#systems + 1] = facts.versions[name]
-  end
+  for _, name in ipairs(ORDER) do systems[#systems + 1] = facts.versions[name] end
   return {
-    ("%s, %d cores; load at the start %s"):format(facts.cpu, facts.cores, facts.load),
-    table.concat(systems, "; "),
-    ("medians of %d rounds; weft/Go: median of the rounds' ratios; %s; %s"):format(facts.rounds,
-      facts.date, facts.command),
+    ("%s, %d cores, load %.2f at the start."):format(facts.cpu, facts.cores, facts.load),
+    table.concat(systems, ", ") .. ".",
+    ("%s, `%s`: medians of %d rounds%s; weft/Go is the median of the rounds' ratios.%s")
+      :format(facts.date, facts.command, facts.rounds,
+        facts.slow_rounds < facts.rounds and (", %d where one takes seconds"):format(
+          facts.slow_rounds) or "",
+        facts.quick and " Quick: 100,000 where a row says 1M." or ""),
   }
 end
 
--- What was left out or went wrong, for the end of a table.
+-- A line that counts the verdicts, and the counts.
 function M.summary(results)
-  local count = { MISSED = 0, ok = 0, goal = 0, refused = 0 }
+  local count = { missed = 0, reached = 0, goal = 0, refused = 0 }
   for _, result in ipairs(results) do
     local kind = result.refused and "refused" or result.verdict
     if kind then count[kind] = count[kind] + 1 end
   end
-  return ("%d targets missed, %d reached, %d of them the goal too; %d rows refused"):format(
-    count.MISSED, count.ok + count.goal, count.goal, count.refused), count
+  return ("%d targets missed, %d reached (%d of them with the goal), %d rows refused"):format(
+    count.missed, count.reached + count.goal, count.goal, count.refused), count
 end
 
--- The results as one table, for JSON.
+-- Everything, as one table.
 function M.data(results, facts)
   local rows = {}
   for i, result in ipairs(results) do
@@ -91,34 +98,34 @@ function M.data(results, facts)
   return { facts = facts, rows = rows }
 end
 
-local function markdown_row(cells) return "| " .. table.concat(cells, " | ") .. " |" end
+local function markdown_line(cells) return "| " .. table.concat(cells, " | ") .. " |" end
 
-local VERDICTS = { MISSED = "**missed**", ok = "reached", goal = "goal reached" }
+local VERDICTS = { missed = "**missed**", reached = "reached", goal = "goal reached" }
+local HEADS = { tarantool = "Tarantool", luajit = "LuaJIT alone" }
 
--- The table for README.md; columns that nobody has are left out.
+local function markdown_row(result, others)
+  local row = result.row
+  local function cell(summary) return summary and value(summary) .. " " .. row.unit or "–" end
+  local cells = { row.text, cell(result.weft), cell(result.go), ratio(result.ratio),
+    target(row, row.must), target(row, row.goal), VERDICTS[result.verdict] or "" }
+  for _, name in ipairs(others) do cells[#cells + 1] = cell(result[name]) end
+  return markdown_line(cells)
+end
+
+-- The table for README.md; columns of systems that were left out are not there.
 function M.markdown(results, facts)
-  local others = {}
-  for _, name in ipairs { "tarantool", "luajit" } do
-    if facts.versions[name] then others[#others + 1] = name end
-  end
-  local head = { "", "weft", "Go", "weft/Go", "must", "goal", "" }
+  local others, head = {}, { "", "weft", "Go", "weft/Go", "must", "goal", "" }
   local rule = { "---", "---:", "---:", "---:", "---:", "---:", "---" }
-  for _, name in ipairs(others) do
-    head[#head + 1] = name == "tarantool" and "Tarantool" or "LuaJIT alone"
-    rule[#rule + 1] = "---:"
-  end
-  local lines = { markdown_row(head), markdown_row(rule) }
-  for _, result in ipairs(results) do
-    local row = result.row
-    if not result.refused then
-      local function cell(summary)
-        return summary and number(summary.median) .. " " .. row.unit or "–"
-      end
-      local cells = { row.text, cell(result.weft), cell(result.go), ratio(result.ratio),
-        target(row, row.must), target(row, row.goal), VERDICTS[result.verdict] or "" }
-      for _, name in ipairs(others) do cells[#cells + 1] = cell(result[name]) end
-      lines[#lines + 1] = markdown_row(cells)
+  for _, name in ipairs { "tarantool", "luajit" } do
+    if facts.versions[name] then
+      others[#others + 1] = name
+      head[#head + 1] = HEADS[name]
+      rule[#rule + 1] = "---:"
     end
+  end
+  local lines = { markdown_line(head), markdown_line(rule) }
+  for _, result in ipairs(results) do
+    if not result.refused then lines[#lines + 1] = markdown_row(result, others) end
   end
   lines[#lines + 1] = ""
   for _, text in ipairs(M.context(facts)) do lines[#lines + 1] = text end

@@ -1,27 +1,76 @@
 -- SPDX-License-Identifier: MIT
--- The rows of the table, in its order. A new one is a line here, weft/NAME.lua and go/NAME.go
--- (and tarantool/NAME.lua or luajit/NAME.lua where these can do it).
+-- The rows of the table, in its order. A new one is a line here, weft/NAME.lua and go/NAME.go (and
+-- tarantool/NAME.lua or luajit/NAME.lua where these can do it).
 --
 --   [1], [2]  name; what one operation is
---   n         the size of one pass (harness.lua): some 20 to 50 ms of Go's time; quick: in its place
---             under --quick
---   must      the ratio weft/Go that has to be reached (design, Targets), goal: that is hoped for
---   work      the program, where it is not called like the row
---   figure    which of the program's figures: default `time`, in nanoseconds
+--   n         the size of one pass (harness.lua): some 20 to 50 ms of Go's time, or, where the
+--             whole work is one pass, how many tasks; quick: in its place under --quick
+--   arg       what else the work is told: a channel's capacity, …
+--   must      the ratio weft/Go that has to be reached (design, Targets); goal: that is hoped for
+--   work      the programs, where they are not called like the row
+--   figure    which of the programs' figures: default `time`, nanoseconds an operation
 --   unit      what is shown: default "ns"; scale: what the figure is multiplied with for that
 --   nojit     the same once more with weft's compiler off: {must, goal}, or true for no target
 --   absolute  the targets are of weft's own figure, in the row's unit, not of the ratio
-local rows = {
+--   slow      one round takes seconds: there are fewer
+--   without   a system whose work of that name is another one
+--   launch    no work: n starts of the system with an empty program (launch.lua)
+local MILLION, QUICK = 1e6, 1e5
+local UNBUFFERED = { 1.0, 0.6 }
+
+local lines = {
   { "pingpong", "unbuffered channels: a value there and back", n = 1e5,
-    must = 0.45, goal = 0.28, nojit = { 1.0, 0.6 } },
-  { "stream", "unbuffered channel: a value to another task", n = 2e5,
-    must = 0.45, goal = 0.28, nojit = { 1.0, 0.6 } },
-  { "yield", "two tasks take turns: a turn", n = 3e5,
-    must = 0.30, goal = 0.25, nojit = true },
-  { "spawn", "start a task, see it finish", n = 1e5,
-    must = 0.15, goal = 0.11, nojit = true },
-  { "select2-recv", "select over 2 channels: receive a value", n = 1e5,
-    must = 0.50, goal = 0.35, nojit = true },
+    must = 0.45, goal = 0.28, nojit = UNBUFFERED },
+  { "stream", "unbuffered channel: a value to another task", n = 2e5, arg = 0,
+    must = 0.45, goal = 0.28, nojit = UNBUFFERED },
+  { "sieve", "prime sieve of tasks, the first 1,000 primes", n = 7919, unit = "ms",
+    scale = 7919 / 1e6, must = 0.45, goal = 0.28, nojit = UNBUFFERED },
+  { "buffered", "buffered channel: send and receive, nobody waits", n = 1e6,
+    must = 0.20, goal = 0.10, nojit = true },
+  { "stream1", "channel of capacity 1: a value to another task", n = 2e5, work = "stream",
+    arg = 1, without = "luajit", nojit = true },
+  { "stream128", "channel of capacity 128: a value to another task", n = 1e6, work = "stream",
+    arg = 128, without = "luajit", must = 0.30, goal = 0.20, nojit = true },
+  { "yield", "two tasks take turns: a turn", n = 3e5, must = 0.30, goal = 0.25, nojit = true },
+  { "spawn", "start a task, see it finish", n = 1e5, must = 0.15, goal = 0.11, nojit = true },
+  { "parked", "1M tasks wait on a channel: memory of each", n = MILLION, quick = QUICK,
+    figure = "bytes", unit = "B", must = 0.30, goal = 0.25, slow = true },
+  { "parked-wake", "1M tasks wait on a channel: wake by its close", n = MILLION,
+    quick = QUICK, work = "parked", figure = "wake", slow = true },
+  { "select2-recv", "select over 2 channels: receive", n = 1e5, must = 0.50, goal = 0.35,
+    nojit = true },
+  { "select2-send", "select over 2 channels: send", n = 1e5, must = 0.50, goal = 0.35 },
+  { "select2-default", "select over 2 channels: nothing is ready", n = 1e6,
+    must = 0.50, goal = 0.35 },
+  { "select8-recv", "select over 8 channels: receive", n = 5e4, must = 0.35, goal = 0.25,
+    nojit = true },
+  { "select8-send", "select over 8 channels: send", n = 5e4, must = 0.35, goal = 0.25 },
+  { "select8-default", "select over 8 channels: nothing is ready", n = 2e5,
+    must = 0.35, goal = 0.25 },
+  { "timer", "start and stop a timer", n = 1e5 },
+  { "sleepers", "1M tasks sleep until one moment: start, sleep, wake", n = MILLION,
+    quick = QUICK, figure = "total", must = 0.50, goal = 0.30, slow = true },
+  { "sleepers-wake", "1M tasks sleep until one moment: from then on", n = MILLION,
+    quick = QUICK, work = "sleepers", figure = "wake", must = 0.50, goal = 0.30, slow = true },
+  { "sleepers-bytes", "1M tasks sleep until one moment: memory of each", n = MILLION,
+    quick = QUICK, work = "sleepers", figure = "bytes", unit = "B", must = 0.35, goal = 0.25,
+    slow = true },
+  { "mutex", "mutex: lock and unlock, nobody waits", n = 1e6, must = 0.50, goal = 0.20,
+    nojit = true },
+  { "waitgroup", "waitgroup: add, done, wait", n = 1e6, must = 0.50, goal = 0.20 },
+  { "cancel", "context: cancel 1,000 children", n = 1e5, unit = "µs", must = 0.50,
+    goal = 0.25 },
+  { "cancel-tasks", "context: cancel 1,000 children, wake a task on each",
+    n = 5e4, unit = "µs", must = 0.50, goal = 0.25 },
+  { "pause-10k", "pause of the collector, 10,000 parked tasks", n = 5e6, arg = 1e4,
+    work = "pause", figure = "pause", unit = "µs", scale = 1e-3, slow = true },
+  { "pause-100k", "pause of the collector, 100,000 parked tasks", n = 5e6, arg = 1e5,
+    work = "pause", figure = "pause", unit = "µs", scale = 1e-3, slow = true },
+  { "startup", "start and end of an empty program", n = 50, quick = 20, launch = true,
+    unit = "ms", scale = 1e-6, must = 5, goal = 3, absolute = true },
+  { "startup-rss", "an empty program's memory", n = 50, quick = 20, work = "startup",
+    launch = true, figure = "rss", unit = "MB", scale = 1e-6, must = 8, goal = 5,
+    absolute = true },
 }
 
 -- Turns a line of the table into a row with all of its fields.
@@ -30,16 +79,17 @@ local function complete(line, nojit)
   if nojit then targets = line.nojit == true and {} or line.nojit end
   return {
     name = line[1] .. (nojit and "-nojit" or ""),
-    text = line[2] .. (nojit and ", compiler off" or ""),
-    work = line.work or line[1], figure = line.figure or "time", n = line.n,
+    text = line[2] .. (nojit and "; compiler off" or ""),
+    work = line.work or line[1], figure = line.figure or "time", arg = line.arg or 0, n = line.n,
     quick = line.quick or line.n, unit = line.unit or "ns", scale = line.scale or 1,
     must = targets[1], goal = targets[2], absolute = line.absolute, nojit = nojit,
+    slow = line.slow, without = line.without, launch = line.launch,
   }
 end
 
-local list = {}
-for _, line in ipairs(rows) do list[#list + 1] = complete(line, false) end
-for _, line in ipairs(rows) do
-  if line.nojit then list[#list + 1] = complete(line, true) end
+local rows = {}
+for _, line in ipairs(lines) do rows[#rows + 1] = complete(line, false) end
+for _, line in ipairs(lines) do
+  if line.nojit then rows[#rows + 1] = complete(line, true) end
 end
-return list
+return rows

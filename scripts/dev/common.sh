@@ -12,6 +12,12 @@ die() {
     exit 1
 }
 
+# Go without the settings of whoever runs it: they change what is built.
+go_clean() {
+    env -u GOFLAGS -u GOAMD64 -u GOEXPERIMENT GOWORK=off GO111MODULE=on \
+        GOCACHE="${GOCACHE:-$build_root/bench/go-cache}" go "$@"
+}
+
 # Two commands at once must neither install nor build at the same time. The lock is file
 # descriptor 9; it goes with the process, however that ends.
 lock() {

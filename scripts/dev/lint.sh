@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|tidy|faults (whether those of --mutate fit)
+# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|go|tidy|faults (whether those of --mutate fit)
 # clang-tidy needs build/debug to be configured.
 set -euo pipefail
 dev=$(dirname "$(readlink -f "$0")")
@@ -54,12 +54,22 @@ check_shell() {
     return $status
 }
 
+# The twins of scripts/bench are looked at where there is Go: nothing else needs it.
+check_go() {
+    command -v go >/dev/null || return 0
+    local unformatted
+    unformatted=$(gofmt -l scripts/benches/go)
+    [[ -z $unformatted ]] || { echo "not as gofmt has it: $unformatted" && return 1; }
+    (cd scripts/benches/go && go_clean vet .)
+}
+
 case $1 in
 format) check_format ;;
 clang-tidy) check_clang_tidy ;;
 clang-tidy-one) check_clang_tidy_one "$2" "$3" "$4" ;;
 luacheck) check_luacheck ;;
 shell) check_shell ;;
+go) check_go ;;
 faults) "$dev/mutate" --check ;;
 tidy) luajit scripts/dev/tidy.lua ;;
 *) die "no such check: $1" ;;

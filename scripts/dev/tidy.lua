@@ -70,7 +70,7 @@ local function is_bash(path)
   local first = files[path].lines[1] or ""
   return files[path].ext == "sh" or first:match("^#!.*bash") ~= nil
 end
-local SOURCE = { lua = true, cmake = true, ["in"] = true, map = true, supp = true }
+local SOURCE = { lua = true, go = true, cmake = true, ["in"] = true, map = true, supp = true }
 local function is_source(path)
   return is_c(path) or is_bash(path) or SOURCE[files[path].ext] or
     files[path].base == "CMakeLists.txt" or path:match("^%.[^/]+$") ~= nil
@@ -100,7 +100,8 @@ local function check_lines(path, file)
       fault(path, i, "has %d columns; at most %d", columns(line), MAX_COLUMNS)
     end
     if line:match("%s$") then fault(path, i, "ends in white space") end
-    if line:match("\t") then fault(path, i, "has a tab") end
+    -- gofmt indents with tabs.
+    if line:match("\t") and file.ext ~= "go" then fault(path, i, "has a tab") end
   end
   if not file.text:match("\n$") then fault(path, nil, "ends without a newline") end
 end
@@ -161,10 +162,11 @@ local function check_lua_functions(path, file)
   end
 end
 
-local function check_bash_functions(path, file)
+-- From a line that has this pattern to the brace in the first column.
+local function check_braced_functions(path, file, opening)
   local start
   for i, line in ipairs(file.lines) do
-    if line:match("^[%w_]+%(%) {$") then start = i end
+    if line:match(opening) then start = i end
     if start and line == "}" then
       report_length(path, start, i)
       start = nil
@@ -176,7 +178,9 @@ local function check_functions(path, file)
   if is_c(path) then
     each_c_function(file, function(first, last) report_length(path, first, last) end)
   elseif is_bash(path) then
-    check_bash_functions(path, file)
+    check_braced_functions(path, file, "^[%w_]+%(%) {$")
+  elseif file.ext == "go" then
+    check_braced_functions(path, file, "^func .*{$")
   elseif file.ext == "lua" and not path:match("^spec/") then
     check_lua_functions(path, file)
   end
@@ -331,6 +335,7 @@ local ROOTS = {
   "^[^/]+$", "^%.ci/", "^scripts/[^/]+$", "%.md$", "^runtime/.*%.c$", "^host/.*%.c$",
   "^runtime/include/", "^lua/weft/[^/]+%.lua$", "^spec/.*_spec%.lua$", "^spec/c/.*%.c$",
   "^spec/embed/.*%.c$", "^spec/module/[^/]+%.lua$",
+  "^scripts/benches/go/",
 }
 
 local function is_root(path)
@@ -344,7 +349,10 @@ end
 local function names_of(path, file)
   local inner = path:match("^lua/weft/internal/(.*)%.lua$")
   if inner then return { '"' .. inner .. '"', "'" .. inner .. "'" } end
-  if path:match("^scripts/examples/") or path:match("^spec/") or path:match("^scripts/benches/") then
+  local work = path:match("^scripts/benches/%l+/(.*)%.lua$") or
+    path:match("^scripts/benches/(.*)%.lua$")
+  if work then return { '"' .. work .. '"', file.base } end
+  if path:match("^scripts/examples/") or path:match("^spec/") then
     return { file.base, file.stem, file.dir:match("[^/]*$") .. "/" }
   end
   return { file.base }

@@ -4,7 +4,7 @@ package main
 
 func init() { register("pingpong", pass(pingPong)) }
 
-func pingPong(n int) int {
+func pingPong(n, _ int) int {
 	there, back := make(chan int), make(chan int)
 	go func() {
 		for v := range there {

@@ -2,12 +2,10 @@
 
 package main
 
-func init() {
-	register("stream", pass(func(n int) int { return stream(make(chan int), n) }))
-}
+func init() { register("stream", pass(stream)) }
 
-// stream sends n values through ch.
-func stream(ch chan int, n int) int {
+func stream(n, capacity int) int {
+	ch := make(chan int, capacity)
 	go func() {
 		for i := 1; i <= n; i++ {
 			ch <- i

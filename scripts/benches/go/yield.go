@@ -9,22 +9,21 @@ import (
 
 func init() { register("yield", pass(yield)) }
 
-func yield(n int) int {
+func yield(n, _ int) int {
 	var tasks sync.WaitGroup
-	var turns [2]int
-	tasks.Add(len(turns))
-	for i := range turns {
-		turns := &turns[i]
-		go func() {
-			defer tasks.Done()
-			mine := 0
-			for i := 0; i < n/2; i++ {
-				runtime.Gosched()
-				mine++
-			}
-			*turns = mine
-		}()
+	turns := make([]int, 2)
+	takeTurns := func(turns *int) {
+		defer tasks.Done()
+		mine := 0
+		for i := 0; i < n/2; i++ {
+			runtime.Gosched()
+			mine++
+		}
+		*turns = mine
 	}
+	tasks.Add(2)
+	go takeTurns(&turns[0])
+	go takeTurns(&turns[1])
 	tasks.Wait()
-	return turns[0] + turns[1]
+	return sumOf(turns)
 }

@@ -6,8 +6,8 @@ local function produce(ch, n)
   ch:close()
 end
 
-local function pass(n)
-  local ch = weft.chan()
+local function pass(n, capacity)
+  local ch = weft.chan(capacity)
   weft.go(produce, ch, n)
   local sum = 0
   for v in ch do sum = sum + v end
