@@ -106,6 +106,16 @@ local function check_lines(path, file)
   if not file.text:match("\n$") then fault(path, nil, "ends without a newline") end
 end
 
+-- LuaJIT makes an instruction of its own of these loops, which may hang: runtime/HACKING.md.
+local function check_loops(path, file)
+  if not path:match("^lua/weft/") then return end
+  for i, line in ipairs(file.lines) do
+    if line:match("%f[%w_]in%s+pairs%f[^%w_]") or line:match("%f[%w_]in%s+next%f[^%w_]") then
+      fault(path, i, "loops over pairs or next, which hangs in finalisers; `local each = next`")
+    end
+  end
+end
+
 local function check_spdx(path, file)
   local head = table.concat(file.lines, "\n", 1, math.min(3, #file.lines))
   if not head:match("SPDX%-License%-Identifier: MIT") then
@@ -389,6 +399,7 @@ for _, path in ipairs(paths) do
   local file = files[path]
   if is_source(path) then
     check_lines(path, file)
+    check_loops(path, file)
     check_spdx(path, file)
     check_functions(path, file)
   end

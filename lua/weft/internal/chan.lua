@@ -6,7 +6,7 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
-local type, tostring, pairs, ipairs = type, tostring, pairs, ipairs
+local type, tostring, each, ipairs = type, tostring, next, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
@@ -152,7 +152,7 @@ end
 
 local metatables = {}
 
-for class, token in pairs({ [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED }) do
+for class, token in each, { [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED } do
   class.try_send, class.sending, class.iter = try_send, sending, iter
   class.send_only, class.recv_only = send_only, recv_only
   class.close, class.len, class.cap = raw.close, raw.len, raw.cap

@@ -3,7 +3,7 @@
 local _, raw = ...
 
 local sort, concat, format = table.sort, table.concat, string.format
-local pairs, ipairs, setmetatable = pairs, ipairs, setmetatable
+local each, ipairs, setmetatable = next, ipairs, setmetatable
 
 local M = {}
 
@@ -54,7 +54,7 @@ end
 
 local function failure_text()
   local out = {}
-  for _, f in pairs(M.failures) do
+  for _, f in each, M.failures do
     if not f.awaited then
       f.awaited = true
       out[#out + 1] = format("panic: %s (in a Future that nobody awaited)\n%s\n",

@@ -3,7 +3,7 @@
 -- the wait.
 local _, raw = ...
 
-local type, getmetatable, pairs, unpack = type, getmetatable, pairs, unpack
+local type, getmetatable, each, unpack = type, getmetatable, next, unpack
 local tostring, select, setmetatable = tostring, select, setmetatable
 local raw_select, raise = raw.select, raw.raise
 
@@ -22,7 +22,7 @@ end
 
 local function select_named(cases)
   local names, list, n = {}, {}, 0
-  for name, case in pairs(cases) do
+  for name, case in each, cases do
     if name ~= "default" then
       if not raw.is_case(case) then
         local what = ("channel or ch:sending(v) as the case named '%s'"):format(tostring(name))

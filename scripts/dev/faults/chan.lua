@@ -143,5 +143,7 @@ return {
     { "the named form tells positions", "select", "return names[i], v, err", "return i, v, err" },
     { "the named form overlooks its default", "select",
       "if cases.default then", "if cases.default == M.default then" },
+    { "the named form loops so that LuaJIT hangs in a finaliser", "boundary",
+      "in each, cases do", "in next, cases do" },
   },
 }
