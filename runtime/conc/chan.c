@@ -51,7 +51,11 @@ wf_chan *wf_chan_in_table(lua_State *L, int idx) {
   return (wf_chan *)wf_obj_in_table(L, idx, &wf_tag_buffer);
 }
 
-void wf_chan_make_system(wf_chan *ch) {
+void wf_chan_make_system(lua_State *L, wf_chan *ch, int self) {
+  lua_pushvalue(L, self);
+  wf_vm_push_ref(ch->obj.vm, L, WF_REF_SYSTEM_MT);
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
   ch->system = true;
   ch->direct = false;
 }

@@ -66,8 +66,8 @@ static inline wf_chan *wf_chan_at(lua_State *L, int idx) {
   return WF_LIKELY(obj != NULL) ? (wf_chan *)obj : wf_chan_in_table(L, idx);
 }
 
-// From now on only weft sends on it and closes it.
-void wf_chan_make_system(wf_chan *ch);
+// From now on only weft sends on the unbuffered channel, whose proxy is at `self`, and closes it.
+void wf_chan_make_system(lua_State *L, wf_chan *ch, int self);
 
 // `self` is the stack index of the channel's proxy. Neither call ever waits.
 // Gives the value on top of the stack to a receiver or the buffer, and pops it if it could.

@@ -24,7 +24,14 @@ static const wf_case *draw(wf_vm *vm, lua_State *L, const wf_case *cases, int n)
 
 static int run_case(lua_State *L, const wf_case *c) {
   if (c->value != 0) {
-    lua_rawgeti(L, c->value, 2);
+    lua_pushvalue(L, c->value);
+    wf_waiter *receiver = c->ch->direct ? wf_chan_first(&c->ch->recvq) : NULL;
+    if (WF_LIKELY(receiver != NULL)) {
+      wf_chan_hand_to(L, receiver);
+      lua_pushinteger(L, c->index);
+      lua_pushboolean(L, 1);
+      return 2;
+    }
     wf_chan_result sent = wf_chan_try_send(L, c->ch, c->self);
     if (sent == WF_CHAN_CLOSED) {
       lua_pushboolean(L, 0);
@@ -68,8 +75,8 @@ int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n) {
       const wf_case *c = &cases[i];
       if (c->ch == NULL) continue;
       if (c->value != 0) {  // the value takes the place of its case, for the receiver to find
-        lua_rawgeti(L, c->value, 2);
-        lua_replace(L, c->value);
+        lua_pushvalue(L, c->value);
+        lua_replace(L, c->index);
       }
       waiter->on = &c->ch->obj;
       waiter->op = c->value != 0 ? WF_OP_SEND : WF_OP_RECV;

@@ -6,7 +6,7 @@
 #include "conc/chan.h"
 
 // One case, as the door has understood it. `self` is the stack index of the channel's proxy;
-// `value` that of the case object {ch, value} of a send, 0 for a receive.
+// `value` that of a value to send, 0 for a receive.
 typedef struct wf_case {
   wf_chan *ch;  // NULL: never ready
   int self, value;

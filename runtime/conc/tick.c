@@ -43,7 +43,7 @@ void wf_tick_attach(lua_State *L, wf_chan *ch) {
   tick->ch = ch;
   tick->timer.fire = fire;
   ch->tick = tick;
-  wf_chan_make_system(ch);
+  wf_chan_make_system(L, ch, -1);
 }
 
 bool wf_tick_start(lua_State *L, wf_tick *tick, double seconds, bool periodic) {

@@ -179,7 +179,7 @@ static int l_is_closed(lua_State *L) {
 
 // chan_system(ch) -> ch, which from now on only close_system(ch) closes
 static int l_chan_system(lua_State *L) {
-  wf_chan_make_system(self_chan(L, "close"));
+  wf_chan_make_system(L, self_chan(L, "close"), 1);
   lua_settop(L, 1);
   return 1;
 }
@@ -203,16 +203,20 @@ static int l_is_chan(lua_State *L) {
   return 1;
 }
 
-// chan_types(unbuffered, buffered, receiving view, send case): the metatables, made in Lua.
+// chan_types(unbuffered, buffered, weft's own, receiving view, send case): the metatables, made in
+// Lua.
 static int l_chan_types(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  lua_settop(L, 4);
-  lua_pushcfunction(L, wf_obj_gc);
-  lua_setfield(L, 1, "__gc");
-  vm->case_type = lua_topointer(L, 4);
-  vm->view_type = lua_topointer(L, 3);
+  lua_settop(L, 5);
+  for (int i = 1; i <= 3; i += 2) {
+    lua_pushcfunction(L, wf_obj_gc);
+    lua_setfield(L, i, "__gc");
+  }
+  vm->case_type = lua_topointer(L, 5);
+  vm->view_type = lua_topointer(L, 4);
   wf_vm_set_ref(vm, L, WF_REF_CASE_MT);
   wf_vm_set_ref(vm, L, WF_REF_VIEW_MT);
+  wf_vm_set_ref(vm, L, WF_REF_SYSTEM_MT);
   wf_vm_set_ref(vm, L, WF_REF_BUFFER_MT);
   wf_vm_set_ref(vm, L, WF_REF_CHAN_MT);
   return 0;

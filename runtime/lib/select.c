@@ -5,7 +5,8 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 
-enum { MAX_CASES = 4000, FEW = 8 };
+// Up to so many cases there is room for what read_case pushes (LUA_MINSTACK).
+enum { MAX_CASES = 3000, FEW = 4, ON_STACK = 16 };
 
 // Whether the table at idx has that metatable.
 static bool has_type(lua_State *L, int idx, const void *metatable) {
@@ -19,30 +20,32 @@ static bool is_default(const wf_vm *vm, lua_State *L, int idx) {
   return lua_topointer(L, idx) == vm->default_case;
 }
 
-// Understands the argument at `i`. Where a case is not the channel itself (a send case, a view)
-// the channel is pushed and stays on the stack.
+_Noreturn static void refuse_case(wf_vm *vm, lua_State *L, int i) {
+  if (is_default(vm, L, i)) wf_raise(L, "'select': weft.default must be the last case");
+  wf_arg_fail(L, i, "select", "channel, ch:sending(v), nil or weft.default", i);
+}
+
+// Understands the argument at `i`, which is not the channel itself. What stands for it, channel
+// and value, is pushed and stays on the stack.
 static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
   wf_case c = {.index = i, .self = i};
   if (lua_isnil(L, i)) return c;
-  c.ch = wf_chan_at(L, i);
-  if (c.ch != NULL) return c;
   if (has_type(L, i, vm->case_type)) {
     lua_rawgeti(L, i, 2);
-    bool has_value = !lua_isnil(L, -1);
-    lua_pop(L, 1);
+    c.value = lua_gettop(L);
+    bool has_value = !lua_isnil(L, c.value);
     lua_rawgeti(L, i, 1);
-    c.ch = wf_chan_at(L, -1);
-    c.value = i;
-    if (!has_value) c.ch = NULL;
-  } else if (has_type(L, i, vm->view_type)) {
+    c.self = c.value + 1;
+    c.ch = wf_chan_at(L, c.self);
+    if (!has_value || c.ch == NULL || c.ch->system) refuse_case(vm, L, i);
+    return c;
+  }
+  if (has_type(L, i, vm->view_type)) {
     lua_rawgeti(L, i, 0);
-    c.ch = wf_chan_at(L, -1);
+    c.self = lua_gettop(L);
   }
-  if (c.ch == NULL) {
-    if (is_default(vm, L, i)) wf_raise(L, "'select': weft.default must be the last case");
-    wf_arg_fail(L, i, "select", "channel, ch:sending(v), nil or weft.default", i);
-  }
-  c.self = lua_gettop(L);
+  c.ch = wf_chan_at(L, c.self);
+  if (c.ch == NULL) refuse_case(vm, L, i);
   return c;
 }
 
@@ -52,12 +55,12 @@ static int l_select(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   int n = lua_gettop(L);
   if (n > MAX_CASES) wf_raise(L, "'select': at most %d cases", MAX_CASES);
-  if (n > FEW) luaL_checkstack(L, n + 8, "too many cases");
+  if (n > FEW) luaL_checkstack(L, 2 * n + 8, "too many cases");
   bool has_default = n > 0 && is_default(vm, L, n);
   if (has_default) n--;
-  wf_case few[FEW];
+  wf_case few[ON_STACK];
   wf_case *cases = few;
-  if (n > FEW) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
+  if (n > ON_STACK) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
   for (int i = 1; i <= n; i++) {
     wf_chan *ch = (wf_chan *)wf_obj_at(L, i, &wf_tag_chan);
     cases[i - 1] = WF_LIKELY(ch != NULL) ? (wf_case){.ch = ch, .index = i, .self = i}

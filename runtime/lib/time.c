@@ -39,8 +39,6 @@ static int l_tick(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_chan *ch = wf_chan_new(vm, L, 0);
   wf_tick_attach(L, ch);
-  wf_vm_push_ref(vm, L, WF_REF_CHAN_MT);
-  lua_setmetatable(L, -2);
   return 1;
 }
 

@@ -110,6 +110,7 @@ typedef enum wf_vm_ref {
   WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
   WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
   WF_REF_CHAN_MT,      // of unbuffered channels
+  WF_REF_SYSTEM_MT,    // of ones that only weft sends on
   WF_REF_BUFFER_MT,    // of buffered ones
   WF_REF_VIEW_MT,      // of views that only receive
   WF_REF_CASE_MT,      // of send cases of a select

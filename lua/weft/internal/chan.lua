@@ -29,7 +29,7 @@ local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_rec
 ---@class weft.Case
 
 -- What getmetatable says of each kind.
-local UNBUFFERED, BUFFERED = "weft.chan", "weft.chan (buffered)"
+local UNBUFFERED, BUFFERED, SYSTEM = "weft.chan", "weft.chan (buffered)", "weft.chan (weft's own)"
 
 local Case = { __metatable = "weft.case" }
 local Unbuffered, Buffered, SendOnly, RecvOnly = {}, {}, {}, {}
@@ -100,8 +100,10 @@ local function checked(self, name)
   return self
 end
 
+-- Plain Lua, so that it compiles into the caller's trace; select looks closely at what it gets.
 local function sending(self, v)
-  raw.check_sendable(self)
+  local kind = getmetatable(self)
+  if kind ~= UNBUFFERED and kind ~= BUFFERED then raw.check_sendable(self) end
   if v == nil then raw.bad_arg(1, "sending", "a value other than nil", v) end
   return setmetatable({ self, v }, Case)
 end
@@ -150,18 +152,16 @@ local function describe(self)
   return label and ("chan '%s'"):format(label) or ("chan (capacity %d)"):format(raw.cap(self))
 end
 
-local metatables = {}
-
-for class, token in each, { [Unbuffered] = UNBUFFERED, [Buffered] = BUFFERED } do
+-- The metatable is not the table of methods: a script that could reach __gc would free a channel
+-- that is in use.
+local function metatable(class, kind)
   class.try_send, class.sending, class.iter = try_send, sending, iter
   class.send_only, class.recv_only = send_only, recv_only
   class.close, class.len, class.cap = raw.close, raw.len, raw.cap
   class.is_closed = raw.is_closed
-  -- The metatable is not the table of methods: a script that could reach __gc would free a
-  -- channel that is in use.
-  metatables[class] = {
+  return {
     __index = class,
-    __metatable = token,
+    __metatable = kind,
     __call = class == Buffered and next_buffered or next_unbuffered,
     __tostring = describe,
   }
@@ -201,6 +201,7 @@ function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(sel
 refuse(SendOnly)
 refuse(RecvOnly)
 
-raw.chan_types(metatables[Unbuffered], metatables[Buffered], RecvOnly, Case)
+raw.chan_types(metatable(Unbuffered, UNBUFFERED), metatable(Buffered, BUFFERED),
+  metatable(Unbuffered, SYSTEM), RecvOnly, Case)
 
 return raw.chan
