@@ -113,7 +113,7 @@ static inline void wf_chan_hand_to(lua_State *L, wf_waiter *waiter) {
 static inline void wf_chan_take_from(lua_State *L, wf_waiter *waiter) {
   wf_task *task = waiter->task;
   int index = waiter->index;
-  if (index != 0) lua_pushvalue(task->at, index);  // where a select has put it
+  if (index != 0) lua_pushvalue(task->at, waiter->slot);
   lua_xmove(task->at, L, 1);
   wf_claim(task);
   if (index != 0) lua_pushinteger(task->at, index);

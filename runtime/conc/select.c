@@ -74,13 +74,10 @@ int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n) {
     for (int i = 0; i < n; i++) {
       const wf_case *c = &cases[i];
       if (c->ch == NULL) continue;
-      if (c->value != 0) {  // the value takes the place of its case, for the receiver to find
-        lua_pushvalue(L, c->value);
-        lua_replace(L, c->index);
-      }
       waiter->on = &c->ch->obj;
       waiter->op = c->value != 0 ? WF_OP_SEND : WF_OP_RECV;
       waiter->index = (int16_t)c->index;
+      waiter->slot = (int16_t)c->value;
       wf_chan_queue(L, c->ch, c->self, waiter);
       waiter++;
     }

@@ -18,8 +18,8 @@ typedef struct wf_case {
 // channel. *nresults says how many.
 bool wf_select_try(wf_vm *vm, lua_State *L, const wf_case *cases, int n, int *nresults);
 
-// Parks the running task on all cases. The stack of L up to the last case must stay as it is until
-// the task wakes: senders' values are taken from there.
+// Parks the running task on all cases, with the stack of L as it is: values to send are taken from
+// there.
 int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n);
 
 #endif

@@ -5,8 +5,8 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 
-// Up to so many cases there is room for what read_case pushes (LUA_MINSTACK).
-enum { MAX_CASES = 3000, FEW = 4, ON_STACK = 16 };
+// MAX_OPEN: what internal/select.lua takes apart; two values each fit into LUA_MINSTACK.
+enum { MAX_CASES = 3000, MAX_OPEN = 9 };
 
 // Whether the table at idx has that metatable.
 static bool has_type(lua_State *L, int idx, const void *metatable) {
@@ -20,52 +20,37 @@ static bool is_default(const wf_vm *vm, lua_State *L, int idx) {
   return lua_topointer(L, idx) == vm->default_case;
 }
 
-_Noreturn static void refuse_case(wf_vm *vm, lua_State *L, int i) {
-  if (is_default(vm, L, i)) wf_raise(L, "'select': weft.default must be the last case");
-  wf_arg_fail(L, i, "select", "channel, ch:sending(v), nil or weft.default", i);
+_Noreturn static void refuse_case(wf_vm *vm, lua_State *L, int self, int index) {
+  if (is_default(vm, L, self)) wf_raise(L, "'select': weft.default must be the last case");
+  wf_arg_fail(L, index, "select", "channel, ch:sending(v), nil or weft.default", self);
 }
 
-// Understands the argument at `i`, which is not the channel itself. What stands for it, channel
-// and value, is pushed and stays on the stack.
-static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
-  wf_case c = {.index = i, .self = i};
-  if (lua_isnil(L, i)) return c;
-  if (has_type(L, i, vm->case_type)) {
-    lua_rawgeti(L, i, 2);
-    c.value = lua_gettop(L);
-    bool has_value = !lua_isnil(L, c.value);
-    lua_rawgeti(L, i, 1);
-    c.self = c.value + 1;
-    c.ch = wf_chan_at(L, c.self);
-    if (!has_value || c.ch == NULL || c.ch->system) refuse_case(vm, L, i);
-    return c;
-  }
-  if (has_type(L, i, vm->view_type)) {
-    lua_rawgeti(L, i, 0);
-    c.self = lua_gettop(L);
+// Finds the channel of a case that is not simply one.
+static wf_case read_open(wf_vm *vm, lua_State *L, wf_case c) {
+  if (c.value == 0 && lua_isnil(L, c.self)) return c;
+  if (c.value == 0 && has_type(L, c.self, vm->view_type)) {
+    lua_rawgeti(L, c.self, 0);
+    lua_replace(L, c.self);
   }
   c.ch = wf_chan_at(L, c.self);
-  if (c.ch == NULL) refuse_case(vm, L, i);
+  if (c.ch == NULL || (c.value != 0 && c.ch->system)) refuse_case(vm, L, c.self, c.index);
   return c;
 }
 
-// select(case…): index, value, err; index, true; false when a send case met a closed channel (the
-// caller in Lua raises).
-static int l_select(lua_State *L) {
-  wf_vm *vm = wf_door_vm(L);
-  int n = lua_gettop(L);
-  if (n > MAX_CASES) wf_raise(L, "'select': at most %d cases", MAX_CASES);
-  if (n > FEW) luaL_checkstack(L, 2 * n + 8, "too many cases");
-  bool has_default = n > 0 && is_default(vm, L, n);
-  if (has_default) n--;
-  wf_case few[ON_STACK];
-  wf_case *cases = few;
-  if (n > ON_STACK) cases = lua_newuserdata(L, (size_t)n * sizeof *cases);
-  for (int i = 1; i <= n; i++) {
-    wf_chan *ch = (wf_chan *)wf_obj_at(L, i, &wf_tag_chan);
-    cases[i - 1] = WF_LIKELY(ch != NULL) ? (wf_case){.ch = ch, .index = i, .self = i}
-                                         : read_case(vm, L, i);
+// Understands the argument at `i`. Of a send case channel and value are pushed, and stay.
+static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
+  wf_case c = {.index = i, .self = i};
+  if (has_type(L, i, vm->case_type)) {
+    lua_rawgeti(L, i, 1);
+    c.self = lua_gettop(L);
+    lua_rawgeti(L, i, 2);
+    c.value = c.self + 1;
+    if (lua_isnil(L, c.value)) refuse_case(vm, L, i, i);
   }
+  return read_open(vm, L, c);
+}
+
+static int run(wf_vm *vm, lua_State *L, const wf_case *cases, int n, bool has_default) {
   int nresults = 0;
   if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
   if (has_default) {
@@ -74,6 +59,44 @@ static int l_select(lua_State *L) {
   }
   wf_check_can_park(vm, L, "select");
   return wf_select_park(vm, L, cases, n);
+}
+
+// select(case…): index, value, err; index, true; false when a send case met a closed channel (the
+// caller in Lua raises).
+static int l_select(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  int n = lua_gettop(L);
+  if (n > MAX_CASES) wf_raise(L, "'select': at most %d cases", MAX_CASES);
+  luaL_checkstack(L, 2 * n + 8, "too many cases");
+  bool has_default = n > 0 && is_default(vm, L, n);
+  if (has_default) n--;
+  wf_case *cases = lua_newuserdata(L, (size_t)(n + 1) * sizeof *cases);
+  for (int i = 1; i <= n; i++) cases[i - 1] = read_case(vm, L, i);
+  return run(vm, L, cases, n, has_default);
+}
+
+// select_open(channel, value, …): the same for up to MAX_OPEN cases that Lua has taken apart: the
+// value of a receive is nil.
+static int l_select_open(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  int n = lua_gettop(L) / 2;
+  wf_case cases[MAX_OPEN];
+  bool has_default = false;
+  for (int i = 0; i < n; i++) {
+    int self = 2 * i + 1;
+    wf_chan *ch = (wf_chan *)wf_obj_at(L, self, &wf_tag_chan);
+    wf_case *c = &cases[i];
+    *c = (wf_case){.ch = ch, .index = i + 1, .self = self};
+    if (!lua_isnil(L, self + 1)) c->value = self + 1;
+    if (WF_LIKELY(ch != NULL && (ch->direct || c->value == 0))) continue;
+    if (i == n - 1 && is_default(vm, L, self)) {
+      has_default = true;
+      n--;
+      break;
+    }
+    *c = read_open(vm, L, *c);
+  }
+  return run(vm, L, cases, n, has_default);
 }
 
 // is_case(v): whether it may stand in a select by name
@@ -94,6 +117,6 @@ static int l_set_default(lua_State *L) {
 
 void wf_lib_open_select(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"select", l_select}, {"is_case", l_is_case}, {"set_default", l_set_default}, {NULL, NULL}};
+      {"select", l_select}, {"select_open", l_select_open}, {"is_case", l_is_case}, {"set_default", l_set_default}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -41,6 +41,7 @@ typedef struct wf_waiter {
   struct wf_task *task;
   struct wf_obj *on;  // what is waited on
   int16_t index;      // position of the case in a select, 0: no select
+  int16_t slot;       // where a select's value to send lies on the stack of task->at
   uint8_t op;
   bool again;  // more cases of the same select wait in the same queue
 } wf_waiter;

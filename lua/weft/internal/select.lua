@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- select, in both of its forms. The Lua frame is there because a send case may have to raise after
--- the wait.
+-- the wait, and to take send cases apart: where this is compiled together with ch:sending(v), the
+-- case is never allocated (runtime/lib/select.c has the other half).
 local _, raw = ...
 
 local type, getmetatable, each, unpack = type, getmetatable, next, unpack
-local tostring, select, setmetatable = tostring, select, setmetatable
-local raw_select, raise = raw.select, raw.raise
+local tostring, select, setmetatable, concat = tostring, select, setmetatable, table.concat
+local raw_select, raise, loadstring = raw.select, raw.raise, loadstring
 
 local M = {}
 
@@ -42,13 +43,48 @@ local function select_named(cases)
   return names[i], v, err
 end
 
+-- Channel and value of a send case; any other case, and nil.
+local function open(case)
+  if type(case) == "table" and getmetatable(case) == "weft.case" then
+    local v = case[2]
+    if v ~= nil then return case[1], v end
+  end
+  return case, nil
+end
+
+-- A fixed number of results: a trace does not go on after a C call that returns as many as it likes.
+local TEMPLATE = [[
+local open, raise, select = ...
+return function(%s)
+%s  local i, v, err = select(%s)
+  if i then return i, v, err end
+  raise("send on closed channel")
+end
+]]
+
+-- The select of exactly n cases, without a loop or varargs in the way of the compiler.
+local function of(n)
+  local cases, opened, args = {}, {}, {}
+  for i = 1, n do
+    cases[i] = "c" .. i
+    opened[i] = ("  local ch%d, v%d = open(c%d)\n"):format(i, i, i)
+    args[i] = ("ch%d, v%d"):format(i, i)
+  end
+  local code = TEMPLATE:format(concat(cases, ", "), concat(opened), concat(args, ", "))
+  return loadstring(code, "=[weft.internal.select]")(open, raise, raw.select_open)
+end
+
+local by_count = {}
+for n = 1, 9 do by_count[n] = of(n) end
+
 function M.select(case, ...)
+  local more = select("#", ...)
   if type(case) == "table" and getmetatable(case) == nil then
-    if select("#", ...) > 0 then
-      raise("'select': names go into one table, without further cases")
-    end
+    if more > 0 then raise("'select': names go into one table, without further cases") end
     return select_named(case)
   end
+  local known = by_count[more + 1]
+  if known then return known(case, ...) end
   return settle(raw_select(case, ...))
 end
 
