@@ -88,8 +88,8 @@ local function complete(line, nojit)
 end
 
 local rows = {}
-for _, line in ipairs(lines) do rows[#rows + 1] = complete(line, false) end
 for _, line in ipairs(lines) do
+  rows[#rows + 1] = complete(line, false)
   if line.nojit then rows[#rows + 1] = complete(line, true) end
 end
 return rows
