@@ -21,12 +21,13 @@ local function quick(bin, ...)
   return bench('--quick', '--rounds', '1', '--without=tarantool', '--weft', bin, ...)
 end
 
--- Runs body(bin), bin being weft behind a shell script that does this to what it prints; figures
--- are lines of four words.
+-- Runs body(bin, dir), bin being weft behind a shell script that does this to what it prints
+-- (figures are lines of four words), and leaves its arguments in dir/log.
 local function with_filter(filter, body)
   local dir, remove = proc.temp_dir()
   local bin = dir .. '/weft'
-  proc.write_file(bin, ('#!/bin/sh\n%s "$@" | %s\n'):format(quote(proc.bin), filter))
+  proc.write_file(bin, ('#!/bin/sh\necho "$*" >>%s/log\n%s "$@" | %s\n'):format(dir,
+    quote(proc.bin), filter))
   assert(os.execute('chmod +x ' .. bin) == 0)
   local ok, err = pcall(body, bin, dir)
   remove()
@@ -66,7 +67,7 @@ local function checksum(command)
 end
 
 -- Sizes for a quick look; a pause needs garbage for two collections.
-local SMALL = { pause = 100000, sieve = 500 }
+local SMALL = { pause = 400000, sieve = 500 }
 
 -- Fails unless every element is closed in its turn; the elements, by name, as lists of attributes.
 local function parse_xml(text)
@@ -181,11 +182,14 @@ describe('bench', function()
   end)
 
   it('refuses a row whose checksums differ, and measures the others', function()
-    with_filter("awk '$3 == 5000050000 { $3 = \"5000050001\" } { print }'", function(bin)
+    with_filter("awk '$3 == 5000050000 { $3 = \"5000050001\" } { print }'", function(bin, dir)
       local r = quick(bin, 'pingpong', 'pingpong-nojit', 'mutex', '--json', '-')
       assert.equal(1, r.status)
       has(r.err, 'pingpong is refused: the checksums differ: weft 5000050001, go 5000050000',
         'pingpong-nojit is refused', '2 rows refused')
+      -- The row without the compiler is one more run of the same work.
+      has(proc.read_file(dir .. '/log'), '/pingpong.lua 100000 0 0.05\n',
+        '/pingpong.lua 100000 0 0.05 nojit\n')
       local data = cjson.decode(r.out)
       local refused = row_named(data, 'pingpong')
       has(refused.refused, 'the checksums differ')
@@ -268,7 +272,7 @@ describe('bench', function()
     local systems = { weft = proc.bin, luajit = 'luajit' }
     systems.tarantool = proc.shell('command -v tarantool').status == 0 and 'tarantool' or nil
     for _, row in pairs(works) do
-      local arguments = (' %d %d 0'):format(SMALL[row.work] or 8000, math.min(row.arg, 1000))
+      local arguments = (' %d %d 0'):format(SMALL[row.work] or 8000, math.min(row.arg, 200))
       local work = ('%s/%s.lua'):format('%s', row.work)
       local expected = checksum(quote(top .. 'build/bench/twins') .. ' ' .. row.work .. arguments)
       for system, bin in pairs(systems) do
