@@ -6,6 +6,7 @@ local report = require "report"
 local M = {}
 
 local WIDTH, LEFT, RIGHT, TOP, ROW, BAR = 980, 424, 900, 92, 22, 12
+local COLUMNS = 140
 local COLOR = { goal = "#1b7f5c", reached = "#3f7fbf", missed = "#c8443c", none = "#8b919a" }
 local INK, FAINT = "#1f2328", "#d5d9de"
 local STEPS = { 1, 2, 5 }
@@ -106,6 +107,19 @@ local function legend(out, y)
   out[#out + 1] = label(x + 220, y, "10th to 90th percentile")
 end
 
+-- Breaks lines that are too long for the drawing, between words where there are some.
+local function wrapped(lines)
+  local list = {}
+  for _, text in ipairs(lines) do
+    while #text > COLUMNS do
+      local at = text:sub(1, COLUMNS):match(".*() ") or COLUMNS
+      list[#list + 1], text = text:sub(1, at), text:sub(at + 1)
+    end
+    list[#list + 1] = text
+  end
+  return list
+end
+
 -- The drawing, as text. Rows without a ratio are not in it.
 function M.draw(results, facts)
   local drawn = {}
@@ -113,7 +127,8 @@ function M.draw(results, facts)
     if result.ratio then drawn[#drawn + 1] = result end
   end
   local bottom = TOP + #drawn * ROW + 4
-  local height = bottom + 92
+  local notes = wrapped(report.context(facts))
+  local height = bottom + 44 + 17 * #notes
   local out = {
     '<?xml version="1.0" encoding="UTF-8"?>',
     "<!-- SPDX-License-Identifier: MIT -->",
@@ -129,7 +144,7 @@ function M.draw(results, facts)
   grid(out, place, low, high, bottom)
   for i, result in ipairs(drawn) do draw_row(out, place, result, TOP + (i - 0.5) * ROW) end
   legend(out, bottom + 24)
-  for i, text in ipairs(report.context(facts)) do
+  for i, text in ipairs(notes) do
     out[#out + 1] = label(24, bottom + 32 + 17 * i, text, { fill = "#57606a", ["font-size"] = 11 })
   end
   out[#out + 1] = "</svg>\n"

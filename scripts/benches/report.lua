@@ -60,14 +60,14 @@ end
 function M.context(facts)
   local systems = {}
   for _, name in ipairs(ORDER) do systems[#systems + 1] = facts.versions[name] end
+  local slow = facts.slow_rounds < facts.rounds and
+    (", %d where one takes seconds"):format(facts.slow_rounds) or ""
   return {
     ("%s, %d cores, load %.2f at the start."):format(facts.cpu, facts.cores, facts.load),
     table.concat(systems, ", ") .. ".",
-    ("%s, `%s`: medians of %d rounds%s; weft/Go is the median of the rounds' ratios.%s")
-      :format(facts.date, facts.command, facts.rounds,
-        facts.slow_rounds < facts.rounds and (", %d where one takes seconds"):format(
-          facts.slow_rounds) or "",
-        facts.quick and " Quick: 100,000 where a row says 1M." or ""),
+    ("%s, `%s`."):format(facts.date, facts.command),
+    ("Medians of %d rounds%s; weft/Go is the median of the rounds' ratios.%s"):format(
+      facts.rounds, slow, facts.quick and " Quick: 100,000 where a row says 1M." or ""),
   }
 end
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|go|tidy|faults (whether those of --mutate fit)
-# clang-tidy needs build/debug to be configured.
+# scripts/dev/lint.sh format|clang-tidy|luacheck|shell|go|tidy|faults
+# (faults: whether those of --mutate fit.) clang-tidy needs build/debug to be configured.
 set -euo pipefail
 dev=$(dirname "$(readlink -f "$0")")
 source "$dev/common.sh"

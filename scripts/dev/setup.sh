@@ -40,8 +40,11 @@ missing_for_build() {
     has_library libuv uv.h || echo libuv1-dev
 }
 
+missing_for_go() { has_command go || echo golang-go; }
+
 missing_for_tests() {
     missing_for_build
+    missing_for_go
     has_command clang || echo clang
     has_command clang-tidy || echo clang-tidy
     has_command clang-format || echo clang-format

@@ -20,7 +20,7 @@ func rssBytes() int {
 	return resident * os.Getpagesize()
 }
 
-// newSlots makes a slot for each of n tasks to leave its value in, as memory that is there already.
+// newSlots makes a slot for each of n tasks to leave its value in. Its memory is there already.
 func newSlots(n int) []int {
 	slots := make([]int, n)
 	for i := range slots {

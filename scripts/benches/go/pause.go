@@ -11,8 +11,8 @@ import (
 
 func init() { register("pause", once(pause)) }
 
-// pause is how long the collector stops the world of a program that has parked goroutines, while it
-// makes n objects, most of them garbage: the median of the collections, by the runtime's own count.
+// pause is how long the collector stops a program that has parked goroutines, while it makes n
+// objects, most of them garbage: the median of the collections, by the runtime's own count.
 func pause(n, parked int) (int, map[string]float64) {
 	gate := make(chan struct{})
 	var started sync.WaitGroup
