@@ -20,7 +20,7 @@ static bool is_default(const wf_vm *vm, lua_State *L, int idx) {
   return lua_topointer(L, idx) == vm->default_case;
 }
 
-_Noreturn static void refuse_case(wf_vm *vm, lua_State *L, int self, int index) {
+static _Noreturn void refuse_case(wf_vm *vm, lua_State *L, int self, int index) {
   if (is_default(vm, L, self)) wf_raise(L, "'select': weft.default must be the last case");
   wf_arg_fail(L, index, "select", "channel, ch:sending(v), nil or weft.default", self);
 }
@@ -116,7 +116,10 @@ static int l_set_default(lua_State *L) {
 }
 
 void wf_lib_open_select(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"select", l_select}, {"select_open", l_select_open}, {"is_case", l_is_case}, {"set_default", l_set_default}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"select", l_select},
+                                       {"select_open", l_select_open},
+                                       {"is_case", l_is_case},
+                                       {"set_default", l_set_default},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -88,9 +88,9 @@ typedef struct wf_vm {
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
   const void *globals, *default_case, *case_type, *view_type;
-  int refs[24];         // registry references (sched/vm.h: wf_vm_ref)
-  uint64_t settled;     // the count of switches at the last collection of wf_hooks.settle
-  wf_link held;         // objects that wait for something (task/obj.h)
+  int refs[24];      // registry references (sched/vm.h: wf_vm_ref)
+  uint64_t settled;  // the count of switches at the last collection of wf_hooks.settle
+  wf_link held;      // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;                  // shareable objects that still exist
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it

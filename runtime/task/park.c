@@ -12,15 +12,6 @@
 
 enum { POLL_SLICE_NS = 10000000, POLLS_WITHOUT_ANSWER = 100 };
 
-static const char *const reason_names[] = {
-    [WF_WAIT_NONE] = "waiting",        [WF_WAIT_CHAN_RECV] = "chan receive",
-    [WF_WAIT_CHAN_SEND] = "chan send", [WF_WAIT_SELECT] = "select",
-    [WF_WAIT_SLEEP] = "sleep",         [WF_WAIT_MUTEX] = "mutex",
-    [WF_WAIT_WAITGROUP] = "waitgroup", [WF_WAIT_AWAIT] = "await",
-};
-
-const char *wf_reason_name(wf_reason reason) { return reason_names[reason]; }
-
 // Pushes the name that the function on top of the stack (popped) has in a loaded module: "sort" of
 // table; false when it has none.
 static bool push_library_name(lua_State *L) {

@@ -44,7 +44,8 @@ static inline wf_waiter *wf_wait_on(wf_vm *vm, struct wf_obj *on, wf_op op) {
   return waiter;
 }
 
-// `count` waiters beside the task's own one, for the caller to set up and link. Raises when memory is out.
+// `count` waiters beside the task's own one, for the caller to set up and link. Raises when memory
+// is out.
 wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count);
 
 // Arms the task's timer for a task that waits for nothing but it and extra waiters. Raises when

@@ -16,9 +16,11 @@ M.default = setmetatable({}, {
 })
 raw.set_default(M.default)
 
+local function closed() raise("send on closed channel") end
+
 local function settle(i, v, err)
   if i then return i, v, err end
-  raise("send on closed channel")
+  closed()
 end
 
 local function select_named(cases)
@@ -52,13 +54,13 @@ local function open(case)
   return case, nil
 end
 
--- A fixed number of results: a trace does not go on after a C call that returns as many as it likes.
+-- A fixed number of results: no trace goes on after a C call that returns as many as it likes.
 local TEMPLATE = [[
-local open, raise, select = ...
+local open, closed, select = ...
 return function(%s)
 %s  local i, v, err = select(%s)
   if i then return i, v, err end
-  raise("send on closed channel")
+  closed()
 end
 ]]
 
@@ -71,7 +73,7 @@ local function of(n)
     args[i] = ("ch%d, v%d"):format(i, i)
   end
   local code = TEMPLATE:format(concat(cases, ", "), concat(opened), concat(args, ", "))
-  return loadstring(code, "=[weft.internal.select]")(open, raise, raw.select_open)
+  return loadstring(code, "=[weft.internal.select]")(open, closed, raw.select_open)
 end
 
 local by_count = {}
