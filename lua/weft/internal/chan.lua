@@ -6,7 +6,7 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
-local type, tostring, each, ipairs = type, tostring, next, ipairs
+local type, tostring, ipairs = type, tostring, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
