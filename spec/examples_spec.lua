@@ -173,3 +173,65 @@ describe('example panic', function()
     has(created or 'nothing', 'panic.lua:' .. line_of('panic', 'weft.go('))
   end)
 end)
+
+describe('example pitfalls', function()
+  -- What each pitfall printed, by its name.
+  local shown = {}
+  setup(function()
+    local r = run 'pitfalls'
+    assert.same({ '', 0 }, { r.err, r.status })
+    local name
+    for _, line in ipairs(lines(r.out)) do
+      name = line:match '^== (.*)' or name
+      shown[name] = (shown[name] or '') .. line .. '\n'
+    end
+  end)
+
+  local function at(text) return 'pitfalls.lua:' .. line_of('pitfalls', text) end
+
+  local function shows(name, ...)
+    for _, part in ipairs { ... } do has(shown[name] or 'nothing', part) end
+  end
+
+  it('missing_close: the loop that waits for ever is named, and its channel', function()
+    shows('missing_close', 'job 2', 'fatal error: all tasks are asleep - deadlock!',
+      '[chan receive on jobs]', at 'for job in jobs do print', 'status 2')
+  end)
+
+  it('receiver_closes: the send that found the channel closed', function()
+    shows('receiver_closes', 'got 1', at 'numbers:send(i)' .. ': send on closed channel',
+      "[C]: in function 'send'", 'status 2')
+  end)
+
+  it('double_close: the second close', function()
+    shows('double_close', 'close of closed channel', at '      results:close()', 'status 2')
+  end)
+
+  it('buffer_hides_deadlock: the send that found the buffer full', function()
+    shows('buffer_hides_deadlock', 'queued order 3', '[chan send on orders]',
+      at 'orders:send(i)', 'status 2')
+    assert.is_nil(shown.buffer_hides_deadlock:find('queued order 4', 1, true))
+  end)
+
+  it('sleep_as_synchronisation: the task that was cut off', function()
+    shows('sleep_as_synchronisation', 'finished: 2 of 3', 'cut off', '[sleep',
+      at 'weft.sleep(0.04 * i)', 'status 0')
+  end)
+
+  it('ignored_error: the error, though nobody has asked for it', function()
+    shows('ignored_error', 'saved!', 'the disk is full (in a Future that nobody awaited)',
+      'status 2')
+  end)
+
+  it('lost_update: nothing but the wrong sum', function()
+    shows('lost_update', 'balance: 1, expected 10', 'status 0')
+  end)
+
+  it('runs one of them by its name', function()
+    local r = proc.weft { folder .. 'pitfalls.lua', 'lost_update' }
+    assert.same({ 'balance: 1, expected 10\n', '', 0 }, { r.out, r.err, r.status })
+    r = proc.weft { folder .. 'pitfalls.lua', 'no such' }
+    has(r.err, 'no such pitfall: no such')
+    assert.equals(2, r.status)
+  end)
+end)

@@ -55,6 +55,31 @@ describe('a traceback', function()
     util.settle()
   end)
 
+  it('names what the script called', function()
+    local ch, closed, m, wg = weft.chan(), weft.chan(), weft.sync.mutex(), weft.sync.waitgroup()
+    closed:close()
+    m:lock()
+    for name, fn in pairs {
+      send = function() closed:send(1) end,
+      unlock = function() weft.sync.mutex():unlock() end,
+      done = function() wg:done() end,
+      with = function() m:with(5) end,
+    } do
+      has(traceback_of(fn), ("stack traceback:\n\t[C]: in function '%s'\n"):format(name))
+    end
+    for name, fn in pairs {
+      send = function() pcall(ch.send, ch, 1) end,
+      lock = function() m:lock() end,
+    } do
+      weft.go(fn)
+      util.settle()
+      has(weft.stacks(), ("stack traceback:\n\t[C]: in function '%s'\n"):format(name))
+    end
+    ch:recv()
+    m:unlock()
+    util.settle()
+  end)
+
   it('shows nothing of an error before', function()
     local function earlier() error('earlier', 0) end
     local name = ('trace_spec.lua:%d'):format(debug.getinfo(earlier, 'S').linedefined)

@@ -8,17 +8,51 @@
 #include "task/task.h"
 
 #define OWN_LINE "\n\t[weft"
+#define C_LINE "\n\t[C]:"
+#define IN_FUNCTION ": in function '"
+
+static bool starts(const char *line, const char *with) {
+  return strncmp(line, with, strlen(with)) == 0;
+}
+
+static size_t line_length(const char *line) {
+  const char *end = strchr(line + 1, '\n');
+  return end != NULL ? (size_t)(end - line) : strlen(line);
+}
+
+// Adds the line of a C function that was called by weft's own Lua frames, the lines from `own` on,
+// as what the script called: by the name of the outermost of them, where that has one. Returns
+// the line after them.
+static const char *add_call(luaL_Buffer *b, const char *line, const char *own) {
+  const char *last = own;
+  while (starts(own, OWN_LINE)) {
+    last = own;
+    own += line_length(own);
+  }
+  const char *name = strstr(last, IN_FUNCTION);
+  if (name != NULL && name < own) {
+    luaL_addstring(b, C_LINE);
+    luaL_addlstring(b, name + 1, (size_t)(own - name) - 1);
+  } else {
+    luaL_addlstring(b, line, line_length(line));
+  }
+  return own;
+}
 
 // Replaces the traceback on top of the stack by one without weft's own lines.
 static void drop_own_lines(lua_State *L) {
-  const char *text = lua_tostring(L, -1);
+  const char *line = lua_tostring(L, -1);
   luaL_Buffer b;
   luaL_buffinit(L, &b);
-  while (text != NULL && *text != '\0') {
-    const char *end = strchr(text + 1, '\n');
-    size_t n = end != NULL ? (size_t)(end - text) : strlen(text);
-    if (strncmp(text, OWN_LINE, sizeof OWN_LINE - 1) != 0) luaL_addlstring(&b, text, n);
-    text = end;
+  while (line != NULL && *line != '\0') {
+    size_t n = line_length(line);
+    const char *next = line + n;
+    if (starts(line, C_LINE) && starts(next, OWN_LINE)) {
+      next = add_call(&b, line, next);
+    } else if (!starts(line, OWN_LINE)) {
+      luaL_addlstring(&b, line, n);
+    }
+    line = next;
   }
   luaL_pushresult(&b);
   lua_remove(L, -2);

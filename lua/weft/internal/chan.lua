@@ -8,7 +8,7 @@ local _, raw = ...
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
 local type, tostring, ipairs = type, tostring, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
-local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
+local recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
 -- A view made by send_only or recv_only raises for what goes the other way.
 ---@class weft.Chan
@@ -54,7 +54,7 @@ local function frame(self, v, ctx)
 end
 
 Unbuffered.send = frame
-Unbuffered.recv = raw_recv
+Unbuffered.recv = recv
 Unbuffered.try_recv = raw_try_recv
 
 function Buffered.send(self, v, ctx)
@@ -80,7 +80,7 @@ function Buffered.recv(self, ctx)
       return v
     end
   end
-  return raw_recv(self, ctx)
+  return recv(self, ctx)
 end
 
 function Buffered.try_recv(self)
@@ -116,7 +116,7 @@ local function finish(ch)
 end
 
 local function next_unbuffered(self)
-  local v = raw_recv(self)
+  local v = recv(self)
   if v ~= nil then return v end
   return finish(self)
 end

@@ -108,7 +108,7 @@ return {
       "local after = w == self[5] and 6 or w + 1", "local after = w > self[5] and 6 or w + 1" },
     { "a buffer keeps what was taken alive", "lifetime", "      self[r] = nil\n", "" },
     { "a value of false ends an iteration", "chan_close",
-      "local v = raw_recv(self)\n  if v ~= nil then", "local v = raw_recv(self)\n  if v then" },
+      "local v = recv(self)\n  if v ~= nil then", "local v = recv(self)\n  if v then" },
     { "a value of false ends an iteration of a buffer", "chan_close",
       "local v = Buffered.recv(self)\n  if v ~= nil then",
       "local v = Buffered.recv(self)\n  if v then" },
