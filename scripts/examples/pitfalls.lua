@@ -59,7 +59,7 @@ pitfall "buffer_hides_deadlock" (function()
     orders:send(i)
     print("queued order " .. i)
   end
-  for i = 1, 4 do print("done with order " .. orders:recv()) end
+  for _ = 1, 4 do print("done with order " .. orders:recv()) end
 end)
 
 -- A sleep long enough today. `--warn-pending` lists what main's end has cut off. Cure: a
