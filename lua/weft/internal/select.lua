@@ -69,7 +69,7 @@ local function of(n)
   local cases, opened, args = {}, {}, {}
   for i = 1, n do
     cases[i] = "c" .. i
-    opened[i] = ("  local ch%d, v%d = open(c%d)\n"):format(i, i, i)
+    opened[i] = ("  local ch%d, v%d = open(c%d)\n  c%d = nil\n"):format(i, i, i, i)
     args[i] = ("ch%d, v%d"):format(i, i)
   end
   local code = TEMPLATE:format(concat(cases, ", "), concat(opened), concat(args, ", "))
