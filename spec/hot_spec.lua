@@ -3,6 +3,7 @@
 -- Subject: lua/weft/internal/chan.lua
 
 local weft = require 'weft'
+local proc = require 'support.proc'
 local util = require 'support.util'
 local settle, start, has = util.settle, util.start, util.has
 
@@ -264,6 +265,69 @@ describe('in a hot loop', function()
       end
       ch:send(i)
       if ch:recv() ~= i then error('out of order at ' .. i) end
+    end
+  end)
+end)
+
+describe('in compiled code', function()
+  local PROGRAM = [[
+    local weft = require "weft"
+    local a, b, N = weft.chan(), weft.chan(), 200000
+    SETUP
+    collectgarbage()
+    collectgarbage "stop"
+    local before = collectgarbage "count"
+    for i = 1, N do EACH end
+    print((collectgarbage "count" - before) * 1024 / N)
+  ]]
+
+    local code, least = PROGRAM:gsub("SETUP", prepare):gsub("EACH", each), math.huge
+  -- and not each choice has the whole loop in one: the best of a few programs counts.
+  local function garbage_of(prepare, each)
+    local code, least = PROGRAM:gsub('SETUP', prepare):gsub('EACH', each), math.huge
+    for _ = 1, 5 do
+      local r = proc.run(code)
+      assert.equals('', r.err)
+      least = math.min(least, tonumber(r.out))
+    end
+    return least
+  end
+
+  it('a select with send cases allocates nothing', function()
+    local bytes = garbage_of('weft.go(function() for _ = 1, N, 2 do a:recv() b:recv() end end)',
+      'weft.select(a:sending(i), b:sending(i))')
+    assert.is_true(bytes < 1, bytes .. ' bytes a select')
+  end)
+
+  it('a select that finds nothing ready allocates nothing', function()
+    local bytes = garbage_of('', 'assert(weft.select(a, b, weft.default) == 3)')
+    assert.is_true(bytes < 1, bytes .. ' bytes a select')
+  end)
+
+  both_ways('a select with a default sees whoever comes', function()
+    for _, cap in ipairs { 0, 1 } do
+      local a, b, got, polls = weft.chan(), weft.chan(cap), 0, 0
+      weft.go(function()
+        for i = 1, 50 do
+          b:send(i)
+          for _ = 1, 100 do weft.yield() end
+        end
+        b:close()
+      end)
+      while true do
+        local i, v = weft.select(a, b, weft.default)
+        if i == 3 then
+          polls = polls + 1
+          weft.yield()
+        elseif v == nil then
+          break
+        else
+          got = got + 1
+          assert.equals(got, v)
+        end
+      end
+      assert.equals(50, got)
+      assert.is_true(polls > 1000, polls .. ' polls')
     end
   end)
 end)

@@ -22,4 +22,9 @@ bool wf_select_try(wf_vm *vm, lua_State *L, const wf_case *cases, int n, int *nr
 // there.
 int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n);
 
+// For compiled code, which calls it through the FFI and so sees nothing of Lua: whether a receive
+// from what `proxy`, the address of some userdata, stands for would have to wait. False also when
+// it is not known.
+bool wf_select_would_wait(const void *proxy);
+
 #endif

@@ -196,6 +196,17 @@ static void move_time_for_polls(wf_vm *vm) {
   if (vm->worker->jumps) (void)wf_worker_jump(vm->worker);
 }
 
+bool wf_poll_is_free(void) {
+#ifdef WEFT_TORTURE
+  return false;
+#else
+  wf_vm *vm = wf_vm_here;
+  if (vm == NULL || held_long_enough(vm)) return false;
+  vm->stats.polls++;
+  return true;
+#endif
+}
+
 int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   vm->stats.polls++;
   if (vm->current == NULL) return nresults;

@@ -87,6 +87,10 @@ int wf_pass(wf_vm *vm, lua_State *L, int nresults);
 // more than the switch.
 int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults);
 
+// The same for compiled code (conc/select.h): true when the poll need not let others run, and then
+// it has been counted.
+bool wf_poll_is_free(void);
+
 // Takes the waiting task out of all that it waits on.
 static inline void wf_claim(wf_task *task) {
   wf_waiter *waiter = &task->wait.waiter;

@@ -6,7 +6,7 @@ local _, raw = ...
 
 local type, getmetatable, each, unpack = type, getmetatable, next, unpack
 local tostring, select, setmetatable, concat = tostring, select, setmetatable, table.concat
-local raw_select, raise, loadstring = raw.select, raw.raise, loadstring
+local raw_select, raise, loadstring, pcall = raw.select, raw.raise, loadstring, pcall
 
 local M = {}
 
@@ -54,9 +54,33 @@ local function open(case)
   return case, nil
 end
 
+-- With weft.default last and nothing ready, which is what loops that poll meet most, compiled code
+-- does not even leave its trace: it calls C through the FFI. Measured over two channels, ns
+-- compiled / interpreted: 15 / 270, without: 85 / 220. So it is for whoever has the compiler on.
+local would_wait, poll_is_free
+local has_ffi, ffi = pcall(require, "ffi")
+if has_ffi and jit.status() then
+  would_wait = ffi.cast("bool (*)(const void *)", raw.would_wait_address)
+  poll_is_free = ffi.cast("bool (*)(void)", raw.poll_is_free_address)
+end
+
+local POLL = [[
+  if would_wait and ch%d == default and %s poll_is_free() then
+    return %d
+  end
+]]
+
+-- The lines that find out that the first n of n + 1 cases would wait.
+local function poll_of(n)
+  local checks = {}
+  local check = "v%d == nil and type(ch%d) == 'userdata' and would_wait(ch%d) and"
+  for i = 1, n do checks[i] = check:format(i, i, i) end
+  return POLL:format(n + 1, concat(checks, " "), n + 1)
+end
+
 -- A fixed number of results: no trace goes on after a C call that returns as many as it likes.
 local TEMPLATE = [[
-local open, closed, select = ...
+local open, closed, select, type, default, would_wait, poll_is_free = ...
 return function(%s)
 %s  local i, v, err = select(%s)
   if i then return i, v, err end
@@ -66,14 +90,16 @@ end
 
 -- The select of exactly n cases, without a loop or varargs in the way of the compiler.
 local function of(n)
-  local cases, opened, args = {}, {}, {}
+  local cases, lines, args = {}, {}, {}
   for i = 1, n do
     cases[i] = "c" .. i
-    opened[i] = ("  local ch%d, v%d = open(c%d)\n  c%d = nil\n"):format(i, i, i, i)
+    lines[i] = ("  local ch%d, v%d = open(c%d)\n  c%d = nil\n"):format(i, i, i, i)
     args[i] = ("ch%d, v%d"):format(i, i)
   end
-  local code = TEMPLATE:format(concat(cases, ", "), concat(opened), concat(args, ", "))
-  return loadstring(code, "=[weft.internal.select]")(open, closed, raw.select_open)
+  if n > 1 then lines[n + 1] = poll_of(n - 1) end
+  local code = TEMPLATE:format(concat(cases, ", "), concat(lines), concat(args, ", "))
+  local make = loadstring(code, "=[weft.internal.select]")
+  return make(open, closed, raw.select_open, type, M.default, would_wait, poll_is_free)
 end
 
 local by_count = {}
