@@ -281,8 +281,8 @@ describe('in compiled code', function()
     print((collectgarbage "count" - before) * 1024 / N)
   ]]
 
-  -- Bytes of garbage that one round makes. Which trace comes first is a matter of chance in LuaJIT,
-  -- and not each choice has the whole loop in one: the best of a few programs counts.
+  -- Bytes of garbage that one round makes. Which trace comes first is a matter of chance in
+  -- LuaJIT, and not each choice has the whole loop in one: the best of a few programs counts.
   local function garbage_of(prepare, each)
     local code, least = PROGRAM:gsub('SETUP', prepare), math.huge
     code = code:gsub('EACH', each)
