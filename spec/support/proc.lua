@@ -82,6 +82,11 @@ function M.build()
   return os.getenv 'WEFT_BUILD' or (M.bin or ''):match('([^/]+)/[^/]*$') or 'release'
 end
 
+-- The torture build takes ready tasks at random, and its collector never rests.
+function M.torture()
+  return M.build():find('torture', 1, true) ~= nil
+end
+
 -- A build with a sanitizer maps too much memory for limits on it, and takes its time.
 function M.sanitized()
   local b = M.build()
