@@ -77,6 +77,14 @@ function M.temp_dir()
   return dir, function() os.execute('rm -rf ' .. quote(dir)) end
 end
 
+-- The seed that this weft was given by --seed, if any.
+function M.seed()
+  for i = -32, -1 do
+    if arg[i] == '--seed' then return tonumber(arg[i + 1]) end
+  end
+  return nil
+end
+
 -- The build that runs: "release", "asan", "torture", ... by the folder that weft lies in.
 function M.build()
   return os.getenv 'WEFT_BUILD' or (M.bin or ''):match('([^/]+)/[^/]*$') or 'release'

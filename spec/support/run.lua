@@ -77,18 +77,17 @@ end
 local proc = require 'support.proc'
 local util = require 'support.util'
 
--- The seed that weft was given, and the command that this run was started by.
-local function seed_and_command()
-  local seed, words = nil, {}
+-- The command that this run was started by.
+local function command()
+  local words = {}
   for i = -32, #arg do
     local word = arg[i]
     if word and word:find '[^%w_./=-]' then word = proc.quote(word) end
     words[#words + 1] = word
-    if arg[i] == '--seed' then seed = arg[i + 1] end
   end
   local env = os.getenv 'WEFT_TORTURE_SEED'
   if env then table.insert(words, 1, 'WEFT_TORTURE_SEED=' .. env) end
-  return seed, table.concat(words, ' ')
+  return table.concat(words, ' ')
 end
 
 -- Whether the task waits, and whether it has waited for LIMIT seconds. (Tasks that poll make
@@ -234,8 +233,8 @@ if not ok then
   print('ERROR: ' .. tostring(err))
 end
 local failed = count.failure + count.error
-local seed, command = seed_and_command()
-if seed then print(failed > 0 and 'again: ' .. command or 'seed ' .. seed) end
+local seed = proc.seed()
+if seed then print(failed > 0 and 'again: ' .. command() or 'seed ' .. seed) end
 if count.pending > 0 then print(count.pending .. ' pending') end
 local ran = count.success + count.pending
 if ok and ran + failed == 0 then print('no test matches') end
