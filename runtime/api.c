@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
@@ -49,6 +50,11 @@ static weft_status fail_lua(weft *w, int lua_status) {
 }
 
 static uint64_t any_seed(const weft *w) {
+#ifdef WEFT_TORTURE
+  // So that a run can be repeated, with all the processes that it starts.
+  const char *given = getenv("WEFT_TORTURE_SEED");
+  if (given != NULL) return strtoull(given, NULL, 10);
+#endif
   uint64_t seed = wf_clock_machine_ns() ^ ((uint64_t)(uintptr_t)w << 16);
   return seed * 0x9e3779b97f4a7c15U;
 }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Clocks, to the nanosecond and to the day; the beat of timers on the machine's clock.
+-- Clocks, to the nanosecond and to the day; what makes virtual time move; the beat of timers on the
+-- machine's clock.
 
 local proc = require 'support.proc'
 
@@ -63,6 +64,58 @@ describe('virtual time', function()
       while not ctx:err() do end
       print(time.monotonic() - t, n)
     ]], '3000\t2\n', true)
+  end)
+
+  it('goes on for several tasks when all of them poll', function()
+    prints([[
+      local context = weft.context
+      local ctx, n = context.with_timeout(context.background(), 3000), 0
+      local t, never, wg = time.monotonic(), weft.chan(), weft.sync.waitgroup()
+      for _, poll in ipairs {
+        function() return ctx:err() end,
+        function() never:try_recv() return ctx:err() end,
+        function() return weft.select(ctx:done(), weft.default) == 1 end,
+      } do
+        wg:go(function() while not poll() do n = n + 1 end end)
+      end
+      wg:wait()
+      print(time.monotonic() - t, n >= 200)
+    ]], '3000\ttrue\n', true)
+  end)
+
+  it('stands still while one of those that are ready does not poll', function()
+    prints([[
+      local t, c, never, stop = time.monotonic(), os.clock(), weft.chan()
+      time.after_func(1, function() print 'never' end)
+      for _ = 1, 2 do
+        weft.go(function() while not stop do never:try_recv() end end)
+      end
+      while os.clock() - c < 0.2 do weft.yield() end
+      stop = true
+      print(time.monotonic() - t)
+    ]], '0\n', true)
+  end)
+
+  it('stands still for one that has just become ready', function()
+    prints([[
+      local t, never, ch, awake = time.monotonic(), weft.chan(), weft.chan()
+      time.after_func(1, function() print 'never' end)
+      weft.go(function()
+        ch:recv()
+        awake = true
+        print(time.monotonic() - t)
+      end)
+      local function poll_seldom()
+        local c = os.clock()
+        while os.clock() - c < 0.006 do end
+        never:try_recv()
+      end
+      weft.go(function() while not awake do poll_seldom() end end)
+      for _ = 1, 10 do poll_seldom() end
+      ch:send(1)
+      -- many polls in the slice in which it has become ready
+      while not awake do never:try_recv() end
+    ]], '0\n', true)
   end)
 
   it('stands still for a task that is busy', function()

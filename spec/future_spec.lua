@@ -270,18 +270,18 @@ describe('a failed Future that nobody awaited', function()
   end)
 
   it('panics when the program ends: status 2', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       f = weft.async(function() error 'lost' end)
       weft.sleep(0.001)
       print 'main ends'
-    ]]
+    ]], { virtual = true })
     assert.same({ 2, 'main ends\n' }, { r.status, r.out })
     has(r.err, 'panic: ' .. r.where(2) .. ': lost')
   end)
 
   it('ends the program when it is collected in the middle: status 2', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       local function lose() weft.async(function() error 'lost' end) end
       lose()
@@ -291,7 +291,7 @@ describe('a failed Future that nobody awaited', function()
         weft.sleep(0.001)
       end
       print 'not reached'
-    ]]
+    ]], { virtual = true })
     assert.same({ 2, '' }, { r.status, r.out })
     has(r.err, 'panic: ', 'lost')
   end)

@@ -248,7 +248,7 @@ describe('defer', function()
   end)
 
   it('lets the others run when one fails, and reports it', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       weft.go(function()
         weft.defer(function() print 'last' end)
@@ -256,7 +256,7 @@ describe('defer', function()
         weft.defer(function() print 'first' end)
       end)
       weft.sleep(0.001)
-    ]]
+    ]], { virtual = true })
     assert.equals('first\nlast\n', r.out)
     has(r.err, 'broken clean-up')
     assert.is_true(r.status == 0 or r.status == 2, 'status ' .. r.status)
@@ -339,7 +339,7 @@ describe('on_panic', function()
   end)
 
   it('ends nothing of the program: status 0, nothing on standard error', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       weft.on_panic(function(err, traceback, task)
         print(err, type(traceback), task)
@@ -348,7 +348,7 @@ describe('on_panic', function()
       weft.go(function() id = weft.id() error('gone', 0) end)
       weft.sleep(0.001)
       print('main goes on', id)
-    ]]
+    ]], { virtual = true })
     local id = r.out:match('main goes on\t(%d+)')
     assert.same({ 0, '' }, { r.status, r.err })
     assert.equals('gone\tstring\t' .. id .. '\nmain goes on\t' .. id .. '\n', r.out)
@@ -367,7 +367,7 @@ end)
 
 describe('a panic', function()
   local function panics(code, ...)
-    local r = proc.run("local weft = require 'weft' " .. code)
+    local r = proc.run("local weft = require 'weft' " .. code, { virtual = true })
     assert.equals(2, r.status)
     has(r.err, ...)
     return r
@@ -438,11 +438,11 @@ describe('a panic', function()
   end)
 
   it('is not an error that was caught', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       weft.go(function() print(pcall(error, 'caught', 0)) end)
       weft.sleep(0.001)
-    ]]
+    ]], { virtual = true })
     assert.same({ 0, 'false\tcaught\n', '' }, { r.status, r.out, r.err })
   end)
 end)

@@ -26,6 +26,7 @@ describe('waiting', function()
   end)
 
   it('leaves each timer its time however busy the others are', function()
+    if proc.torture() then pending 'nobody has a turn there' end
     prints([[
       local function busy(s)
         local t = os.clock()
@@ -228,7 +229,7 @@ describe('long chains', function()
       end
       collectgarbage()
       print 'end'
-    ]], 'after\nafter\nend\n')
+    ]], 'after\nafter\nend\n', { virtual = true })
   end)
 
   it('of futures are awaited and collected', function()

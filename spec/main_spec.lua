@@ -41,11 +41,11 @@ describe('main\'s end', function()
       end)
       weft.sleep(0.001)
     ]]
-    local r = proc.run(code, { options = { '--warn-pending' } })
+    local opts = { options = { '--warn-pending' }, virtual = true }
+    local r = proc.run(code, opts)
     assert.same({ 0, '' }, { r.status, r.out })
     has(r.err, r.where(4))
-    r = proc.run(WEFT .. "weft.go(function() end) weft.sleep(0.001)",
-      { options = { '--warn-pending' } })
+    r = proc.run(WEFT .. "weft.go(function() end) weft.sleep(0.001)", opts)
     assert.same({ 0, '' }, { r.status, r.err })
   end)
 
@@ -74,7 +74,7 @@ describe('main\'s end', function()
       weft.go(function() weft.select(ctx:done(), t.c) end)
       weft.sleep(0.001)
       io.write 'main '
-    ]])
+    ]], { virtual = true })
     assert.same({ 0, 'main finaliser ', '' }, { r.status, r.out, r.err })
   end)
 end)
@@ -246,7 +246,7 @@ describe('a panic\'s value', function()
       weft.on_panic(function() error 'in the handler' end)
       weft.go(function() error 'first' end)
       weft.sleep(0.001)
-    ]])
+    ]], { virtual = true })
     assert.is_true(r.status == 0 or r.status == 2, 'status ' .. r.status)
     has(r.err, 'in the handler')
   end)
@@ -332,7 +332,7 @@ describe('the stack\'s limit', function()
       local function down() return coroutine.wrap(down)() end
       weft.go(function() print(pcall(down)) end)
       weft.sleep(0.001)
-    ]])
+    ]], { virtual = true })
     assert.equals(0, r.status, r.err)
     has(r.out, 'false')
     has(r.out, 'overflow')
@@ -340,8 +340,9 @@ describe('the stack\'s limit', function()
 end)
 
 describe('memory', function()
-  -- 1.5 GB of address space; a sanitizer needs more than that to start.
-  local limit = { before = 'ulimit -v 1500000 &&' }
+  -- 1.5 GB of address space; a sanitizer needs more than that to start. Where the collector never
+  -- rests it takes long to use up so much.
+  local limit = { before = ('ulimit -v %d &&'):format(proc.torture() and 300000 or 1500000) }
 
   it('that is used up is an error, and everything is usable afterwards', function()
     if proc.sanitized() then pending 'a sanitizer needs the memory' end

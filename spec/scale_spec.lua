@@ -6,8 +6,9 @@
 
 local weft = require 'weft'
 local util = require 'support.util'
+local proc = require 'support.proc'
 
-local scale = tonumber(os.getenv 'WEFT_SCALE') or 1
+local scale = tonumber(os.getenv 'WEFT_SCALE') or proc.torture() and 10 or 1
 local MILLION, CHAIN = math.floor(1e6 / scale), math.floor(1e5 / scale)
 
 describe('scale', function()

@@ -59,7 +59,7 @@ end)
 
 describe('on_panic', function()
   it('with nil is as it was without: a panic ends the program', function()
-    local r = proc.run [[
+    local r = proc.run([[
       local weft = require 'weft'
       weft.on_panic(function(err) print('caught', err) end)
       weft.go(error, 'first')
@@ -68,7 +68,7 @@ describe('on_panic', function()
       weft.go(error, 'second')
       weft.sleep(1)
       print 'not reached'
-    ]]
+    ]], { virtual = true })
     assert.same({ 2, 'caught\tfirst\n' }, { r.status, r.out })
     util.has(r.err, 'panic: second')
   end)

@@ -4,6 +4,7 @@
 #include "loop/timer.h"
 
 #include "base/check.h"
+#include "base/size.h"
 #include "loop/clock.h"
 
 typedef struct wf_timer_entry {
@@ -57,7 +58,7 @@ static void sift_down(entry *heap, uint32_t count, uint32_t i, entry e) {
 bool wf_timer_arm(wf_timers *timers, wf_timer *timer, uint64_t when) {
   WF_ASSERT(timer->slot == 0);
   if (timers->count == timers->capacity) {
-    uint32_t capacity = timers->capacity != 0 ? timers->capacity * 2 : 16;
+    uint32_t capacity = timers->capacity != 0 ? timers->capacity * 2 : WF_SIZE(16, 1);
     entry *heap = wf_mem_resize(timers->mem, timers->heap, timers->capacity * sizeof(entry),
                                 capacity * sizeof(entry));
     if (heap == NULL) return false;

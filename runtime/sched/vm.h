@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "base/size.h"
 #include "loop/clock.h"
 #include "loop/timer.h"
 #include "sched/runq.h"
@@ -29,8 +30,9 @@ typedef struct wf_vm_stats {
   uint64_t lock_waits, lock_wait_ns;
 } wf_vm_stats;
 
-enum { WF_WAIT_CLASSES = 6 };  // blocks of 1, 2, 4, … 32 waiters are kept for reuse
-enum { WF_VM_RECENT = 64 };
+// Blocks of 1, 2, 4, … 32 waiters are kept for reuse.
+enum { WF_WAIT_CLASSES = WF_SIZE(6, 1) };
+enum { WF_VM_RECENT = WF_SIZE(64, 1) };
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {
@@ -40,6 +42,16 @@ typedef struct wf_task_pool {
   uint32_t warm_count;
 } wf_task_pool;
 
+// Fruitless polls (task/park.c).
+typedef struct wf_polls {
+  uint64_t slice;     // the count of switches at the last one
+  uint64_t start_ns;  // the coarse clock at the first one of that slice
+  uint64_t passed;    // the count of switches when one ended its slice last
+  uint32_t ready;     // how many tasks were ready then
+  uint32_t slices;    // ended by one, without a break
+  uint32_t count;     // in these, and since
+} wf_polls;
+
 // The latest answers, by the address of the chunk's name (WF_REF_SOURCES keeps it) and the line.
 typedef struct wf_site_entry {
   const char *source;
@@ -47,7 +59,7 @@ typedef struct wf_site_entry {
   uint32_t site;
 } wf_site_entry;
 
-enum { WF_SITE_CACHE = 64 };
+enum { WF_SITE_CACHE = WF_SIZE(64, 1) };
 
 // Where `go` was called (task/site.c).
 typedef struct wf_sites {
@@ -74,12 +86,10 @@ typedef struct wf_vm {
   bool busy;                  // a run or a step is under way
   wf_runq runq;
   wf_clock clock;
-  uint64_t start_ns;       // zero of weft.time.monotonic()
-  uint64_t now_ns;         // the clock at the last turn of the loop
-  uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
-  uint32_t poll_count;     // fruitless polls of this slice
-  uint64_t batch_ns;       // the coarse clock at the last look at it between tasks
-  uint64_t poll_slice;     // the switch after which that was
+  uint64_t start_ns;  // zero of weft.time.monotonic()
+  uint64_t now_ns;    // the clock at the last turn of the loop
+  wf_polls polls;
+  uint64_t batch_ns;  // the coarse clock at the last look at it between tasks
   wf_timers timers;
   wf_task_pool tasks;
   wf_sites sites;

@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/size.h"
 #include "sched/runtime.h"
 #include "task/obj.h"
 #include "task/site.h"
 #include "task/task.h"
 
-enum { POLL_SLICE_NS = 10000000, POLLS_WITHOUT_ANSWER = 100 };
+enum { POLL_SLICE_NS = WF_SIZE(10000000, 0), POLLS_WITHOUT_ANSWER = 100 };
 
 // Pushes the name that the function on top of the stack (popped) has in a loaded module: "sort" of
 // table; false when it has none.
@@ -171,28 +172,34 @@ int wf_pass(wf_vm *vm, lua_State *L, int nresults) {
   return lua_yield(L, nresults);
 }
 
-// Whether the running task has held the VM for 10 ms since its first fruitless poll.
+// Whether the running task has held the VM for 10 ms since the first fruitless poll of its slice.
 static bool held_long_enough(wf_vm *vm) {
+  wf_polls *polls = &vm->polls;
   uint64_t now = wf_clock_coarse_ns();
-#ifdef WEFT_TORTURE
-  // Every poll ends its slice here: what counts is that nobody else has run since the last one.
-  if (vm->poll_slice + 1 == vm->stats.switches) vm->poll_slice++;
-#endif
-  if (vm->poll_slice == vm->stats.switches) {
-    vm->poll_count++;
-    return now - vm->poll_start_ns >= POLL_SLICE_NS;
+  if (polls->slice != vm->stats.switches) {
+    polls->slice = vm->stats.switches;
+    polls->start_ns = now;
+    if (polls->slice != polls->passed + 1) polls->slices = polls->count = 0;
   }
-  vm->poll_slice = vm->stats.switches;
-  vm->poll_start_ns = now;
-  vm->poll_count = 1;
-  return false;
+  polls->count++;
+  return now - polls->start_ns >= POLL_SLICE_NS;
 }
 
-// A virtual clock stands still while a task is ready. For a lone task that does nothing but poll
-// (a hundred times in its slice without an answer) it moves as if the task were waiting: it may
-// well poll for a deadline.
+// A virtual clock stands still while a task is ready. When all that are ready do nothing but poll
+// it moves as if they were waiting: they may well poll for a deadline. All do when slice after
+// slice has ended by a fruitless poll, so that nobody has left the queue of those that are ready,
+// and none has come to it, for as long as it takes for each to have its turn. There must have been
+// a hundred polls for each by then: who looks now and then while it computes is busy. (In the
+// torture build, which takes who is ready at random, these also give everybody a turn.)
 static void move_time_for_polls(wf_vm *vm) {
-  if (vm->poll_count < POLLS_WITHOUT_ANSWER || vm->runq.count != 0) return;
+  wf_polls *polls = &vm->polls;
+  uint32_t others = vm->runq.count;
+  if (polls->ready != others) polls->slices = polls->count = 0;
+  polls->passed = vm->stats.switches;
+  polls->ready = others;
+  polls->slices++;
+  if (polls->slices <= others || polls->count / POLLS_WITHOUT_ANSWER <= others) return;
+  polls->slices = polls->count = 0;
   if (vm->worker->jumps) (void)wf_worker_jump(vm->worker);
 }
 
@@ -211,12 +218,7 @@ int wf_poll_missed(wf_vm *vm, lua_State *L, int nresults) {
   vm->stats.polls++;
   if (vm->current == NULL) return nresults;
   bool due = held_long_enough(vm);
-#ifdef WEFT_TORTURE
-  bool pass = true;
-#else
-  bool pass = due;
-#endif
-  if (!pass || !wf_can_park(vm, L)) return nresults;
-  if (due) move_time_for_polls(vm);
+  if (!due || !wf_can_park(vm, L)) return nresults;
+  move_time_for_polls(vm);
   return wf_pass(vm, L, nresults);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/size.h"
 #include "sched/runtime.h"
 
 typedef struct wf_site {
@@ -69,7 +70,7 @@ static bool grow(wf_vm *vm) {
   wf_sites *sites = &vm->sites;
   wf_mem *mem = &vm->rt->mem;
   if (sites->count < sites->slots / 2) return true;
-  uint32_t slots = sites->slots != 0 ? sites->slots * 2 : 32;
+  uint32_t slots = sites->slots != 0 ? sites->slots * 2 : WF_SIZE(32, 2);
   uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
   if (table == NULL) return false;
   wf_site *list =

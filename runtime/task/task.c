@@ -7,16 +7,13 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
+#include "base/size.h"
 #include "sched/runtime.h"
 #include "task/panic.h"
 #include "task/park.h"
 #include "task/site.h"
 
-#ifdef WEFT_TORTURE
-enum { SLAB_TASKS = 4, MAX_WARM = 2 };
-#else
-enum { SLAB_TASKS = 256, MAX_WARM = 8192 };
-#endif
+enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2) };
 
 typedef struct wf_slab {
   wf_link link;   // in pool->slabs while it has free structs, else in full_slabs
@@ -287,8 +284,13 @@ bool wf_task_can_run_from(lua_State *L) {
 }
 
 #ifdef WEFT_TORTURE
-static int gc_step(lua_State *L) {
-  (void)lua_gc(L, LUA_GCSTEP, 1);
+// The collector never rests, takes a step between any two tasks, and now and then, where the heap
+// is small, collects everything.
+static int collect_some(lua_State *L) {
+  wf_vm *vm = lua_touserdata(L, 1);
+  (void)lua_gc(L, LUA_GCSETPAUSE, 100);
+  bool all = wf_rand_below(&vm->rand, 64) == 0 && lua_gc(L, LUA_GCCOUNT, 0) < 1024;
+  (void)lua_gc(L, all ? LUA_GCCOLLECT : LUA_GCSTEP, 1);
   return 0;
 }
 #endif
@@ -297,7 +299,7 @@ static void run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
 #ifdef WEFT_TORTURE
     wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
-    if (lua_cpcall(vm->L, gc_step, NULL) != 0) wf_runtime_fail(vm);
+    if (lua_cpcall(vm->L, collect_some, vm) != 0) wf_runtime_fail(vm);
 #else
     wf_runnable *r = wf_runq_pop(&vm->runq);
 #endif

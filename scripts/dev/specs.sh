@@ -6,7 +6,7 @@
 #   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
 #           spec/module_spec.lua starts in the one that is not installed
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
-# a Lua pattern.
+# a Lua pattern. WEFT_TEST_SEED=n: what is random in the specs follows from n.
 set -euo pipefail
 dev=$(dirname "$(readlink -f "$0")")
 source "$dev/common.sh"
@@ -21,6 +21,9 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 ulimit -c 0
 
+seed=${WEFT_TEST_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
+[[ $2 != torture ]] || export WEFT_TORTURE_SEED=$seed
+
 # Files of spec/, sorted: spec_files FIND-TEST…
 spec_files() { find spec "$@" 2>/dev/null | sort; }
 
@@ -30,14 +33,21 @@ run_busted() {
     shift
     # Elsewhere than here the pattern may find something.
     [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
-    must_count=yes counted "$name" "$root/$tree/weft" --clock=virtual spec/support/run.lua \
-        "${arguments[@]}" "$@"
+    must_count=yes counted "$name" "$root/$tree/weft" --seed "$seed" --clock=virtual \
+        spec/support/run.lua "${arguments[@]}" "$@"
 }
 
 run_lua_specs() {
-    local files
+    local files file
     mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
-    [[ ${#files[@]} -eq 0 ]] || run_busted "specs" "${files[@]}"
+    [[ ${#files[@]} -gt 0 ]] || return 0
+    # Each file by itself where the order is random: a seed soon repeats what a file does, and what
+    # hangs in one does not keep the others from running.
+    if [[ $tree == build/torture ]]; then
+        for file in "${files[@]}"; do run_busted "${file#spec/}, seed $seed" "$file"; done
+    else
+        run_busted "specs, seed $seed" "${files[@]}"
+    fi
 }
 
 run_c_specs() {

@@ -77,9 +77,22 @@ function M.temp_dir()
   return dir, function() os.execute('rm -rf ' .. quote(dir)) end
 end
 
+-- The seed that this weft was given by --seed, if any.
+function M.seed()
+  for i = -32, -1 do
+    if arg[i] == '--seed' then return tonumber(arg[i + 1]) end
+  end
+  return nil
+end
+
 -- The build that runs: "release", "asan", "torture", ... by the folder that weft lies in.
 function M.build()
   return os.getenv 'WEFT_BUILD' or (M.bin or ''):match('([^/]+)/[^/]*$') or 'release'
+end
+
+-- The torture build takes ready tasks at random, and its collector never rests.
+function M.torture()
+  return M.build():find('torture', 1, true) ~= nil
 end
 
 -- A build with a sanitizer maps too much memory for limits on it, and takes its time.

@@ -1,5 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Runs the specs by busted under weft: weft --clock=virtual run.lua [--pattern P] [files...]
+-- With weft's --seed N the choices of select are those of N, and what fails is told with the
+-- command that repeats it. (Of the torture build all choices, of the tasks that run next as well;
+-- what it starts in its turn gets the seed by the environment, from WEFT_TORTURE_SEED.)
 
 -- Each `it` runs as a task of its own; when it ends, no task that it created may be left, and no
 -- task may have panicked, unless it said so (support/util.lua). --pattern P runs the tests whose
@@ -14,8 +17,9 @@ local time = require 'weft.time'
 local context = require 'weft.context'
 require 'weft.sync'
 
--- An `it` that takes longer, in virtual seconds, waits for something that never comes.
-local LIMIT = 1e6
+-- An `it` that has waited for longer, in virtual seconds, waits for something that never comes;
+-- one that is found waiting this often goes round for ever. (No timer of a spec is due just then.)
+local LIMIT, ROUNDS = 1e6 + 1 / 3, 10
 
 local function fail_usage(message)
   io.stderr:write('run.lua: ', message, '\n')
@@ -73,9 +77,25 @@ end
 local proc = require 'support.proc'
 local util = require 'support.util'
 
-local function is_ready(id)
+-- The command that this run was started by.
+local function command()
+  local words = {}
+  for i = -32, #arg do
+    local word = arg[i]
+    if word and word:find '[^%w_./=-]' then word = proc.quote(word) end
+    words[#words + 1] = word
+  end
+  local env = os.getenv 'WEFT_TORTURE_SEED'
+  if env then table.insert(words, 1, 'WEFT_TORTURE_SEED=' .. env) end
+  return table.concat(words, ' ')
+end
+
+-- Whether the task waits, and whether it has waited for LIMIT seconds. (Tasks that poll make
+-- virtual time jump, so that the end of a LIMIT says little by itself.)
+local function is_waiting(id)
   local task = util.task(id)
-  return task ~= nil and task.state == 'ready'
+  local waits = task ~= nil and task.state ~= 'ready'
+  return waits, waits and time.monotonic() - task.since > 0.99 * LIMIT
 end
 
 -- Turns what busted would call into a task that busted waits for.
@@ -90,12 +110,14 @@ local function as_task(body)
       return body()
     end)
     local ok, err
+    local rounds, waits, hangs = 0
     repeat
       local ctx, cancel = context.with_timeout(context.background(), LIMIT)
       ok, err = future:try(ctx)
       cancel()
-      -- A task that polls is not blocked, and makes virtual time jump all the same.
-    until ok ~= nil or not is_ready(id)
+      waits, hangs = is_waiting(id)
+      if waits then rounds = rounds + 1 end
+    until ok ~= nil or hangs or rounds == ROUNDS
     if ok == nil then
       error('hangs: ' .. tostring(err) .. '\n' .. weft.stacks(), 0)
     elseif not ok then
@@ -211,6 +233,8 @@ if not ok then
   print('ERROR: ' .. tostring(err))
 end
 local failed = count.failure + count.error
+local seed = proc.seed()
+if seed then print(failed > 0 and 'again: ' .. command() or 'seed ' .. seed) end
 if count.pending > 0 then print(count.pending .. ' pending') end
 local ran = count.success + count.pending
 if ok and ran + failed == 0 then print('no test matches') end

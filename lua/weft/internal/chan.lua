@@ -134,7 +134,7 @@ local function iter(self, ctx)
   return function()
     local v, err = self:recv(ctx)
     if v ~= nil then return v end
-    if raw.is_closed(self) and ctx:err() ~= err then return finish(self) end
+    if raw.is_closed(self) and raw.ctx_ended(ctx) ~= err then return finish(self) end
     return nil
   end
 end

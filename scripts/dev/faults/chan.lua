@@ -116,7 +116,7 @@ return {
       "  error(err, 0)\nend\n\nlocal function next_unbuffered",
       "  return nil, err\nend\n\nlocal function next_unbuffered" },
     { "an iteration under a context swallows the closing error", "chan_close context",
-      "and ctx:err() ~= err then", "and ctx:err() == err then" },
+      "and raw.ctx_ended(ctx) ~= err then", "and raw.ctx_ended(ctx) == err then" },
     { "the receiving view may close", "chan_close",
       '{ "recv", "try_recv", "iter", "len", "cap", "is_closed" }',
       '{ "recv", "try_recv", "iter", "len", "cap", "is_closed", "close" }' },
