@@ -11,14 +11,14 @@ struct wf_alarm {
   wf_obj obj;
   wf_timer timer;
   wf_held held;      // while armed
-  int fn;            // registry reference
+  int fn;            // wf_vm_anchor
   uint64_t creator;  // the task that made it,
   uint32_t site;     // and where
 };
 
 static void destroy(wf_obj *obj) {
   wf_alarm *alarm = (wf_alarm *)obj;
-  if (!obj->vm->orphaned) luaL_unref(obj->vm->L, LUA_REGISTRYINDEX, alarm->fn);
+  if (!obj->vm->orphaned) wf_vm_drop_anchor(obj->vm, alarm->fn);
 }
 
 static void let_go(wf_obj *obj) { (void)wf_alarm_stop((wf_alarm *)obj); }
@@ -29,7 +29,7 @@ static const char tag_alarm;
 
 static void fire(wf_timer *timer) {
   wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
-  wf_task_go_ref(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
+  wf_task_go_anchor(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
   (void)wf_obj_release(&alarm->held);
 }
 
@@ -40,7 +40,7 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
   alarm->creator = vm->current != NULL ? vm->current->id : 0;
   alarm->site = wf_site_here(vm, L);
   lua_insert(L, -2);
-  alarm->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  alarm->fn = wf_vm_anchor(vm, L);
   return alarm;
 }
 

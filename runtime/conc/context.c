@@ -15,7 +15,7 @@ typedef struct after {
   wf_link link;      // in ctx->afters while it waits
   wf_held held;      // likewise
   wf_ctx *ctx;       // counted
-  int fn;            // registry reference
+  int fn;            // wf_vm_anchor
   uint64_t creator;  // the task that asked for it,
   uint32_t site;     // and where
 } after;
@@ -112,7 +112,7 @@ static void wake_waiters(wf_ctx *ctx) {
 static void free_after(after *a) {
   wf_vm *vm = a->obj.vm;
   if (wf_link_in_list(&a->link)) wf_list_remove(&a->link);
-  luaL_unref(vm->L, LUA_REGISTRYINDEX, a->fn);
+  wf_vm_drop_anchor(vm, a->fn);
   a->fn = LUA_NOREF;
   wf_obj_unref(&a->ctx->obj);
   (void)wf_obj_release(&a->held);
@@ -122,7 +122,7 @@ static void start_afters(wf_ctx *ctx) {
   wf_link *link;
   while ((link = wf_list_pop(&ctx->afters)) != NULL) {
     after *a = wf_container_of(link, after, link);
-    wf_task_go_ref(a->obj.vm, a->fn, a->creator, a->site);
+    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site);
     free_after(a);
   }
 }
@@ -207,7 +207,7 @@ static const char tag_after;
 void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
   after *a = (after *)wf_obj_new(ctx->obj.vm, L, &after_kind, &tag_after);
   lua_insert(L, -2);
-  a->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  a->fn = wf_vm_anchor(a->obj.vm, L);
   a->ctx = ctx;
   a->creator = a->obj.vm->current != NULL ? a->obj.vm->current->id : 0;
   a->site = wf_site_here(a->obj.vm, L);

@@ -112,7 +112,7 @@ static int l_task_stacks(lua_State *L) {
 static void push_failure(wf_task *task, void *arg) {
   lua_State *L = arg;
   if ((task->flags & WF_TASK_FAILED) == 0 || task->defers == LUA_NOREF) return;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_push_anchor(task->vm, L, task->defers);
   lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
 }
 

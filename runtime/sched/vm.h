@@ -121,6 +121,7 @@ typedef enum wf_vm_ref {
   WF_REF_ENV,      // what weft's Lua modules see as globals: a copy, made before any script ran
   WF_REF_SOURCES,  // names of chunks, as keys
   WF_REF_REPORT,   // lua/weft/internal/report.lua: report(kind)
+  WF_REF_ANCHORS,  // what wf_vm_anchor keeps
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
@@ -130,6 +131,17 @@ static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
 // Anchors the value on top of L's stack under `ref`, in place of what was there; pops it. Raises
 // on L when memory is out.
 void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref);
+
+// Keeps the value on top of L's stack (popped) on behalf of a task or an object; what is returned
+// gets it back. Unlike what stands in the registry it counts as referred to only by its owner
+// (task/leaks.h). Raises on L when memory is out.
+int wf_vm_anchor(wf_vm *vm, lua_State *L);
+
+// Takes one slot of L and allocates nothing.
+void wf_vm_push_anchor(wf_vm *vm, lua_State *L, int anchor);
+
+// Lets go of it; nothing for LUA_NOREF. Allocates nothing.
+void wf_vm_drop_anchor(wf_vm *vm, int anchor);
 
 // The VM whose task runs on this thread now; NULL between tasks.
 extern _Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec")));
