@@ -85,6 +85,15 @@ weft.tasks = report.tasks
 ---@type fun(): string
 weft.stacks = report.stacks
 
+-- The tasks that can never wake again, because nothing that can still run refers to what they wait
+-- on; in the order of their numbers. With `reclaim` they are ended (main excepted): their deferred
+-- calls run, before this returns if they do not wait and the caller may be suspended, and whoever
+-- awaits their Futures gets an error.
+---@alias weft.leaks_options {reclaim?: boolean}
+---@alias weft.leaked {id: integer, state: string, since: number, where: string, created_by: string, vm: integer, label?: string, stack: string}
+---@type fun(opts?: weft.leaks_options): weft.leaked[]
+weft.leaks = report.leaks
+
 -- Counters.
 ---@type fun(): table<string, number>
 weft.stats = raw.stats

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
+#include "task/mark.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -23,8 +24,13 @@ static void destroy(wf_obj *obj) {
 
 static void let_go(wf_obj *obj) { (void)wf_alarm_stop((wf_alarm *)obj); }
 
-static const wf_kind kind = {
-    .name = "timer", .size = sizeof(wf_alarm), .destroy = destroy, .let_go = let_go};
+static void visit(wf_obj *obj, wf_mark *m) { wf_mark_anchor(m, ((wf_alarm *)obj)->fn); }
+
+static const wf_kind kind = {.name = "timer",
+                             .size = sizeof(wf_alarm),
+                             .destroy = destroy,
+                             .let_go = let_go,
+                             .visit = visit};
 static const char tag_alarm;
 
 static void fire(wf_timer *timer) {
@@ -37,6 +43,7 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
   wf_alarm *alarm = (wf_alarm *)wf_obj_new(vm, L, &kind, &tag_alarm);
   alarm->fn = LUA_NOREF;
   alarm->timer.fire = fire;
+  alarm->timer.owner = &alarm->obj;
   alarm->creator = vm->current != NULL ? vm->current->id : 0;
   alarm->site = wf_site_here(vm, L);
   lua_insert(L, -2);

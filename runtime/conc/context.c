@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
+#include "task/mark.h"
 #include "task/park.h"
 #include "task/site.h"
 
@@ -50,7 +51,41 @@ static void destroy(wf_obj *obj) {
   }
 }
 
-static const wf_kind kind = {.name = "context", .size = sizeof(wf_ctx), .destroy = destroy};
+// The node after ctx in the tree below top, depth first and by the links alone: a chain of contexts
+// may be deep. Without `into`, what is below ctx is left out. NULL: that was the last one.
+static wf_ctx *next_node(const wf_ctx *top, wf_ctx *ctx, bool into) {
+  if (into && !wf_list_empty(&ctx->children)) {
+    return wf_container_of(ctx->children.next, wf_ctx, sibling);
+  }
+  while (ctx != top && ctx->sibling.next == &ctx->parent->children) ctx = ctx->parent;
+  return ctx != top ? wf_container_of(ctx->sibling.next, wf_ctx, sibling) : NULL;
+}
+
+// What the end of this one node brings about.
+static void mark_end(wf_ctx *ctx, wf_mark *m) {
+  for (wf_link *l = ctx->waiters.next; l != &ctx->waiters; l = l->next) {
+    wf_mark_task(m, wf_container_of(l, wf_waiter, link)->task);
+  }
+  if (ctx->done != NULL) wf_chan_mark_waiters(ctx->done, m);
+  for (wf_link *l = ctx->afters.next; l != &ctx->afters; l = l->next) {
+    wf_mark_anchor(m, wf_container_of(l, after, link)->fn);
+  }
+}
+
+// Whoever has a context may have its cancel function. A root has none: it never ends.
+static void visit(wf_obj *obj, wf_mark *m) {
+  wf_ctx *top = (wf_ctx *)obj, *ctx = top;
+  if (top->state != WF_CTX_LIVE || top->parent == NULL) return;
+  mark_end(top, m);
+  bool into = true;
+  while ((ctx = next_node(top, ctx, into)) != NULL) {
+    into = wf_mark_part(m, &ctx->obj);
+    if (into) mark_end(ctx, m);
+  }
+}
+
+static const wf_kind kind = {
+    .name = "context", .size = sizeof(wf_ctx), .destroy = destroy, .visit = visit};
 
 static void deadline_passed(wf_timer *timer) {
   wf_ctx *ctx = wf_container_of(timer, wf_ctx, timer);
@@ -63,6 +98,7 @@ wf_ctx *wf_ctx_new(wf_vm *vm, lua_State *L, wf_ctx *parent) {
   wf_list_init(&ctx->waiters);
   wf_list_init(&ctx->afters);
   ctx->timer.fire = deadline_passed;
+  ctx->timer.owner = &ctx->obj;
   ctx->deadline_ns = WF_NEVER;
   if (parent != NULL) {
     ctx->parent = parent;
@@ -184,21 +220,13 @@ static bool is_awaited(const wf_ctx *ctx) {
          (ctx->done != NULL && !wf_list_empty(&ctx->done->recvq));
 }
 
-// Depth first, by the links alone: a chain of contexts may be deep.
 bool wf_ctx_idle(const wf_timer *timer) {
   if (timer->fire != deadline_passed) return false;
-  const wf_ctx *top = wf_container_of((wf_timer *)(uintptr_t)timer, wf_ctx, timer);
-  const wf_ctx *ctx = top;
-  for (;;) {
+  wf_ctx *top = wf_container_of((wf_timer *)(uintptr_t)timer, wf_ctx, timer);
+  for (wf_ctx *ctx = top; ctx != NULL; ctx = next_node(top, ctx, true)) {
     if (is_awaited(ctx)) return false;
-    if (!wf_list_empty(&ctx->children)) {
-      ctx = wf_container_of(ctx->children.next, wf_ctx, sibling);
-      continue;
-    }
-    while (ctx != top && ctx->sibling.next == &ctx->parent->children) ctx = ctx->parent;
-    if (ctx == top) return true;
-    ctx = wf_container_of(ctx->sibling.next, wf_ctx, sibling);
   }
+  return true;
 }
 
 static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after), .let_go = let_go};

@@ -73,6 +73,12 @@ static int init_protected(lua_State *L) {
   return 0;
 }
 
+void wf_vm_meet_host(wf_vm *vm, lua_State *L) {
+  if (vm->host != NULL) return;
+  if (lua_pushthread(L) != 0) vm->host = L;
+  lua_pop(L, 1);
+}
+
 int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_State *host) {
   memset(vm, 0, sizeof *vm);
   vm->rt = rt;
@@ -86,6 +92,7 @@ int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_S
   wf_rand_seed(&vm->rand, rt->seed);
   wf_clock_real(&vm->clock);
   vm->now_ns = vm->start_ns = wf_clock_now(&vm->clock);
+  wf_vm_meet_host(vm, host);
   if (lua_cpcall(host, init_protected, vm) != 0) {
     lua_pop(host, 1);
     return -1;

@@ -61,6 +61,7 @@ typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
   lua_State *L;               // the scheduler's own state: no task ever runs on it
+  lua_State *host;            // the main thread of the Lua state; NULL: not seen yet
   struct wf_task *current;    // the task that runs now, NULL between tasks
   lua_State *running;         // the innermost coroutine that weft resumed
   bool chain_ok;              // every coroutine from the task down to `running` can yield
@@ -107,6 +108,7 @@ typedef enum wf_vm_ref {
   WF_REF_DEADLINE,     // "context deadline exceeded"
   WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
   WF_REF_OVERDUE,      // lua/weft/internal/task.lua: overdue
+  WF_REF_RECLAIM,      // lua/weft/internal/task.lua: reclaim
   WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
   WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
   WF_REF_CHAN_MT,      // of unbuffered channels
@@ -150,6 +152,9 @@ extern _Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec"))
 // runs inside, where its error would be taken for one of weft's. 0, or the status, and then the
 // error value is on top of vm->L.
 int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg);
+
+// L is a coroutine of the host's: notes it when it is the main thread of the Lua state.
+void wf_vm_meet_host(wf_vm *vm, lua_State *L);
 
 // Prepares the struct for the universe of `host`, whose main thread or coroutine it may be; the
 // scheduler gets a thread of its own there. 0, or -1 when memory is out (nothing is left behind).

@@ -130,6 +130,12 @@ static void give_task(wf_vm *vm, wf_task *task, bool reusable) {
   vm->tasks.warm_count++;
 }
 
+void wf_task_push_coroutine(lua_State *L, wf_task *task) {
+  wf_vm_push_anchor(task->vm, L, slab_of(task)->anchors);
+  lua_rawgeti(L, -1, task->slot + 1);
+  lua_replace(L, -2);
+}
+
 void wf_task_renew(lua_State *L, wf_task *task) {
   task->co = task->at = lua_tothread(L, -1);
   anchor(L, slab_of(task), task);
@@ -322,19 +328,26 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
   wf_vm_here = outer;
 }
 
-static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *arg) {
+enum { DONE = 1 << WF_DONE, LIVE = 1 << WF_READY | 1 << WF_RUN | 1 << WF_PARKED };
+
+static void each_in(wf_link *slabs, int states, void (*fn)(wf_task *task, void *arg), void *arg) {
   for (wf_link *l = slabs->next; l != slabs; l = l->next) {
     wf_slab *slab = wf_container_of(l, wf_slab, link);
     for (int i = 0; i < SLAB_TASKS; i++) {
       wf_task *task = &slab->tasks[i];
-      if (task->state != WF_FREE && task->state != WF_DONE) fn(task, arg);
+      if ((1 << task->state & states) != 0) fn(task, arg);
     }
   }
 }
 
 void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
-  each_in(&vm->tasks.full_slabs, fn, arg);
-  each_in(&vm->tasks.slabs, fn, arg);
+  each_in(&vm->tasks.full_slabs, LIVE, fn, arg);
+  each_in(&vm->tasks.slabs, LIVE, fn, arg);
+}
+
+void wf_tasks_each_done(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
+  each_in(&vm->tasks.full_slabs, DONE, fn, arg);
+  each_in(&vm->tasks.slabs, DONE, fn, arg);
 }
 
 enum { LAST_PASSES = 100 };

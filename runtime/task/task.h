@@ -80,7 +80,8 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max);
 // do not come to an end are reported without them. No panic is lost.
 void wf_task_run_last(wf_vm *vm);
 
-// The end of a task that failed and whose failure has been reported.
+// The end of a task that does not go on: one that failed and whose failure has been reported, or
+// one that waits no more and has nothing to run.
 void wf_task_end_failed(wf_vm *vm, wf_task *task);
 
 // Replaces the coroutine of a failed task by the one on top of L's stack, and pops that.
@@ -97,6 +98,12 @@ void wf_tasks_free(wf_vm *vm);
 
 // Calls fn for every live task, in order of their slots.
 void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg);
+
+// The same for tasks that are done and kept.
+void wf_tasks_each_done(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg);
+
+// Pushes the task's coroutine. Allocates nothing.
+void wf_task_push_coroutine(lua_State *L, wf_task *task);
 
 // Whether `co` is the coroutine of a live task.
 wf_task *wf_task_of_coroutine(wf_vm *vm, lua_State *co);
