@@ -68,6 +68,7 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
   rt->workers = config->workers;
   rt->warn_pending = config->warn_pending != 0;
+  rt->warn_leaks = config->warn_leaks != 0;
   rt->log = config->on_log != NULL ? config->on_log : to_stderr;
   rt->log_ud = config->ud;
   rt->worker.rt = rt;

@@ -145,9 +145,9 @@ static int leaks_protected(lua_State *L) {
     lua_setfield(L, -2, "stack");
     lua_rawseti(L, records, (int)i + 1);
   }
-  if (call->reclaim) call->begins = wf_leaks_reclaim(leaks, L, traces);
-  lua_settop(L, records);
+  lua_pushvalue(L, records);
   call->result = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (call->reclaim) call->begins = wf_leaks_reclaim(leaks, L, traces);
   return 0;
 }
 
@@ -155,15 +155,16 @@ static int leaks_protected(lua_State *L) {
 // garbage out of account only where it has been collected.
 static int l_leaks_now(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  leaks_call call = {.vm = vm, .asker = L, .reclaim = lua_toboolean(L, 1) != 0};
+  leaks_call call = {
+      .vm = vm, .asker = L, .reclaim = lua_toboolean(L, 1) != 0, .result = LUA_NOREF};
   int status = wf_vm_call_protected(vm, leaks_protected, &call);
   wf_leaks_free(&call.leaks);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, call.result);
+  luaL_unref(L, LUA_REGISTRYINDEX, call.result);
   if (status != 0) {
     lua_xmove(vm->L, L, 1);
     wf_raise(L, "'leaks': %s", lua_tostring(L, -1));
   }
-  lua_rawgeti(L, LUA_REGISTRYINDEX, call.result);
-  luaL_unref(L, LUA_REGISTRYINDEX, call.result);
   // Reclaimed tasks run their deferred calls first, where the asker may be suspended.
   return call.begins && wf_can_park(vm, L) ? wf_pass(vm, L, 1) : 1;
 }

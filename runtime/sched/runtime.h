@@ -44,6 +44,7 @@ typedef struct wf_runtime {
   uint32_t workers;  // as configured
   wf_end end;
   bool warn_pending;  // list the tasks that the end of main cuts off
+  bool warn_leaks;    // list the tasks that can never wake when main ends
   bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
   int oom_ref;        // the report when there is no memory to make one
   int panic_ref;      // in the main VM's registry: the text of the panic or deadlock report

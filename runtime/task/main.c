@@ -43,13 +43,33 @@ static bool report(wf_vm *vm, const char *kind) {
   return call.has_text;
 }
 
-// Says what the end of main has cut off.
-static void warn(wf_vm *vm) {
+// Logs a report; that of the runtime's end stays what it is.
+static void log_report(wf_vm *vm, const char *kind) {
   wf_runtime *rt = vm->rt;
-  if (!report(vm, "pending")) return;
-  lua_rawgeti(vm->L, LUA_REGISTRYINDEX, rt->panic_ref);
-  rt->log(rt->log_ud, lua_tostring(vm->L, -1));
-  lua_pop(vm->L, 1);
+  lua_State *L = vm->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
+  if (report(vm, kind)) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
+    rt->log(rt->log_ud, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_rawseti(L, LUA_REGISTRYINDEX, rt->panic_ref);
+}
+
+static int collect(lua_State *L) {
+  (void)lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
+// Says which tasks nothing could have woken, and what the end of main has cut off.
+static void warn(wf_vm *vm) {
+  const wf_runtime *rt = vm->rt;
+  if (rt->warn_leaks) {
+    // A finaliser that fails here would have done so unheard when the state is closed.
+    if (lua_cpcall(vm->L, collect, NULL) != 0) lua_pop(vm->L, 1);
+    log_report(vm, "leaks");
+  }
+  if (rt->warn_pending) log_report(vm, "pending");
 }
 
 // The main task has returned: its results go to L. False when they are too many.
@@ -74,7 +94,7 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results) {
     } else {
       wf_task_run_last(vm);
       if (rt->end == WF_RUNNING) rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
-      if (rt->warn_pending) warn(vm);
+      warn(vm);
     }
   }
   vm->busy = false;
