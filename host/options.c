@@ -8,7 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_WORKERS = 256, OPT_VERSION, OPT_HELP, OPT_CLOCK, OPT_SEED, OPT_LEAKS, OPT_WARN_PENDING };
+enum {
+  OPT_WORKERS = 256,
+  OPT_VERSION,
+  OPT_HELP,
+  OPT_CLOCK,
+  OPT_SEED,
+  OPT_LEAKS,
+  OPT_WARN_PENDING
+};
 
 static const char help[] =
     "Usage: weft [options] script.lua [args…]\n"

@@ -30,6 +30,8 @@ typedef struct wf_hooks {
   // Nothing is ready and only timers that a collection might remove are armed: collects when that
   // can help.
   void (*settle)(wf_vm *vm);
+  // The host wants a word between two tasks.
+  void (*interrupt)(struct wf_runtime *rt);
   // The VM of the runtime is orphaned and its last object has gone.
   void (*last_object_gone)(struct wf_runtime *rt);
 } wf_hooks;

@@ -6,6 +6,7 @@
 #define WF_SCHED_VM_H
 
 #include <lua.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -54,6 +55,7 @@ typedef struct wf_sites {
   struct wf_site *list;
   uint32_t *table;  // open addressing, numbers from 1
   uint32_t count, slots;
+  bool moving;  // the list is, just now: for signal handlers
   wf_site_entry cache[WF_SITE_CACHE];
 } wf_sites;
 
@@ -68,6 +70,9 @@ typedef struct wf_vm {
   lua_State *broken_at;       // when not: the one whose stack holds the C function
   bool main_failed;           // main has ended by an error that weft.on_panic's function got
   bool stop;                  // run no further task: main has ended, or a panic
+  // Somebody wants wf_hooks.interrupt called. Set by any thread or signal handler, before it wakes
+  // the loop; pairs with the exchange in sched/worker.c: what the setter did before is seen there.
+  atomic_bool interrupted;
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
   const char *stack_base;     // where the first of these was resumed, on the C stack
   const lua_State *error_at;  // the coroutine that the error noted last has reached
@@ -76,7 +81,8 @@ typedef struct wf_vm {
   wf_runq runq;
   wf_clock clock;
   uint64_t start_ns;       // zero of weft.time.monotonic()
-  uint64_t now_ns;         // the clock at the last turn of the loop
+  uint64_t now_ns;         // the clock at the last turn of the loop,
+  uint64_t turn_ns;        // and the machine's time
   uint64_t poll_start_ns;  // the first fruitless poll of this slice, 0: none yet
   uint32_t poll_count;     // fruitless polls of this slice
   uint64_t batch_ns;       // the coarse clock at the last look at it between tasks
