@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the command does about signals: SIGQUIT writes the stacks of all tasks to standard error and
-// ends the program with status 131, SIGUSR1 writes them and goes on.
+// What the command does about signals: SIGQUIT writes the stacks of all tasks to standard error
+// and ends the program with status 131, SIGUSR1 writes them and goes on.
 //
 // Stacks can only be looked at between two tasks. When a task, or a call in C, has kept the thread
 // for a second since the signal, a thread of ours says so instead; SIGQUIT then ends the program

@@ -7,9 +7,16 @@ local util = require 'support.util'
 local leaks = require 'support.leaks'
 local proc = require 'support.proc'
 local sync = weft.sync
-local park, reclaim, settle, has = leaks.park, leaks.reclaim, util.settle, util.has
+local park, settle, has = leaks.park, util.settle, util.has
 
 local function for_ever() weft.chan():recv() end
+
+-- The torture build runs ready tasks in any order: there deferred calls may take longer.
+local function reclaim()
+  local told = leaks.reclaim()
+  if proc.build() == 'torture' then settle() end
+  return told
+end
 
 describe('reclaiming', function()
   it('ends the leaked tasks and no other, and tells of them', function()
@@ -92,10 +99,11 @@ describe('reclaiming', function()
         weft.defer(error, 'in a defer')
         weft.chan():recv()
       end)
-      weft.yield()
+      weft.sleep(0.01)
       weft.leaks { reclaim = true }
+      weft.sleep(0.01)
       print(weft.ntasks())
-    ]])
+    ]], { virtual = true })
     assert.same({ 0, 'the other\n1\n' }, { r.status, r.out })
     has(r.err, 'weft: a deferred call failed: in a defer')
   end)
@@ -108,7 +116,7 @@ describe('reclaiming', function()
     end)
     local told
     table.sort({ 1, 2 }, function(a, b)
-      told = told or reclaim()
+      told = told or leaks.reclaim()
       return a < b
     end)
     assert.same({ id }, leaks.ids(told))
@@ -305,7 +313,7 @@ describe('what is reclaimed', function()
         weft.defer(function() log[1] = true end)
         weft.chan():recv()
       end)
-      weft.yield()
+      weft.sleep(0.01)
       error(setmetatable({}, mt))
     ]])
     assert.equals(2, r.status)

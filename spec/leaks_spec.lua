@@ -224,7 +224,7 @@ describe('a task can be woken through', function()
   end)
 
   it('a finaliser that makes its successor', function()
-    local rounds, id = 0, nil
+    local rounds = 0
     local function start(ch)
       local function finaliser()
         rounds = rounds + 1
@@ -236,7 +236,7 @@ describe('a task can be woken through', function()
       end
       finaliser()
     end
-    id = leaks.waiter(start)
+    local id = leaks.waiter(start)
     while rounds < 20 do
       assert.is_false(is_leaked(id))
       collectgarbage()

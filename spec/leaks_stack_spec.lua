@@ -340,7 +340,7 @@ describe('whoever asks', function()
       local weft = require 'weft'
       local function leak() weft.go(function() weft.chan():recv() end) end
       leak()
-      weft.yield()
+      weft.sleep(0.01)
       weft.go(function()
         error(setmetatable({}, { __tostring = function() return #weft.leaks() .. ' leaked' end }))
       end)
@@ -348,5 +348,21 @@ describe('whoever asks', function()
     ]])
     assert.equals(2, r.status)
     util.has(r.err, 'panic: 1 leaked')
+  end)
+
+  it('in such a report has the error that is reported', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      local mt = { __tostring = function() return #weft.leaks() .. ' leaked' end }
+      weft.go(function()
+        local ch = weft.chan()
+        weft.go(function() ch:recv() end)
+        weft.sleep(0.01)
+        error(setmetatable({ ch }, mt))
+      end)
+      weft.sleep(1)
+    ]])
+    assert.equals(2, r.status)
+    util.has(r.err, 'panic: 0 leaked')
   end)
 end)

@@ -90,7 +90,15 @@ weft.stacks = report.stacks
 -- calls run, before this returns if they do not wait and the caller may be suspended, and whoever
 -- awaits their Futures gets an error.
 ---@alias weft.leaks_options {reclaim?: boolean}
----@alias weft.leaked {id: integer, state: string, since: number, where: string, created_by: string, vm: integer, label?: string, stack: string}
+---@class weft.leaked
+---@field id integer
+---@field state string
+---@field since number
+---@field where string
+---@field created_by string
+---@field vm integer
+---@field label? string what it waits on, by weft.name
+---@field stack string
 ---@type fun(opts?: weft.leaks_options): weft.leaked[]
 weft.leaks = report.leaks
 

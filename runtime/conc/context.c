@@ -51,8 +51,8 @@ static void destroy(wf_obj *obj) {
   }
 }
 
-// The node after ctx in the tree below top, depth first and by the links alone: a chain of contexts
-// may be deep. Without `into`, what is below ctx is left out. NULL: that was the last one.
+// The node after ctx in the tree below top, depth first and by the links alone: a chain of
+// contexts may be deep. Without `into`, what is below ctx is left out. NULL: it was the last one.
 static wf_ctx *next_node(const wf_ctx *top, wf_ctx *ctx, bool into) {
   if (into && !wf_list_empty(&ctx->children)) {
     return wf_container_of(ctx->children.next, wf_ctx, sibling);

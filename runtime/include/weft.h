@@ -74,8 +74,8 @@ typedef struct weft_config {
   uint64_t seed;
   /* Not zero: lists, through on_log, the tasks that are cut off when main returns. */
   int warn_pending;
-  /* Not zero: lists, through on_log, the tasks that can never wake again when main returns, because
-   * nothing that can still run refers to what they wait on. */
+  /* Not zero: lists, through on_log, the tasks that can never wake again when main returns,
+   * because nothing that can still run refers to what they wait on. */
   int warn_leaks;
   /* Workers, for programs that use several cores. Default: what the machine allows. */
   uint32_t workers;

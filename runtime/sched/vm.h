@@ -70,9 +70,7 @@ typedef struct wf_vm {
   lua_State *broken_at;       // when not: the one whose stack holds the C function
   bool main_failed;           // main has ended by an error that weft.on_panic's function got
   bool stop;                  // run no further task: main has ended, or a panic
-  // Somebody wants wf_hooks.interrupt called. Set by any thread or signal handler, before it wakes
-  // the loop; pairs with the exchange in sched/worker.c: what the setter did before is seen there.
-  atomic_bool interrupted;
+  atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
   const char *stack_base;     // where the first of these was resumed, on the C stack
   const lua_State *error_at;  // the coroutine that the error noted last has reached

@@ -62,6 +62,8 @@ static bool wait_for_more(wf_worker *worker) {
   return true;
 }
 
+// The release pairs with the acquire in see_interrupt: what the caller has done before is seen by
+// the hook. The flag comes before the wake, so that whoever is woken finds it.
 void wf_worker_interrupt(wf_worker *worker) {
   atomic_store_explicit(&worker->vm->interrupted, true, memory_order_release);
   wf_loop_wake(&worker->loop);

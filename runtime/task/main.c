@@ -78,8 +78,8 @@ static int collect(lua_State *L) {
 static void warn(wf_vm *vm) {
   const wf_runtime *rt = vm->rt;
   if (rt->warn_leaks) {
-    // A finaliser that fails, and so ends the collection, would have done so unheard when the state
-    // is closed.
+    // A finaliser that fails, and so ends the collection, would have done so unheard at the end
+    // of the state.
     for (int i = 0; i < MAX_FAILING && lua_cpcall(vm->L, collect, NULL) != 0; i++) {
       lua_pop(vm->L, 1);
     }

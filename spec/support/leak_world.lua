@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Random worlds for weft.leaks: tables, closures, coroutines, channels, contexts, timers that refer
--- to each other anyhow, and tasks that wait for some of them. And `walk`, which does all that a
--- program could ever do with a value to wake somebody: what a task that can run may do to others
--- is the truth that weft.leaks is held against.
+-- Random worlds for weft.leaks: tables, closures, coroutines, channels, contexts, timers that
+-- refer to each other anyhow, and tasks that wait for some of them. And `walk`, which does all
+-- that a program could ever do with a value to wake somebody: what a task that can run may do to
+-- others is the truth that weft.leaks is held against.
 
 local weft = require 'weft'
 local context, time, sync = weft.context, weft.time, weft.sync
@@ -184,7 +184,9 @@ local waits = {}
 function waits.recv(ch) return ch:recv() end
 function waits.send(ch, v) return ch:send(v == nil and 0 or v) end
 function waits.select(a, b) return weft.select(a, b) end
-function waits.select_send(a, v) return weft.select(a:sending(v == nil and 0 or v), weft.chan()) end
+function waits.select_send(a, v)
+  return weft.select(a:sending(v == nil and 0 or v), weft.chan())
+end
 function waits.recv_ctx(ch, ctx) return ch:recv(ctx) end
 function waits.lock(m) return m:lock() end
 function waits.wait(wg) return wg:wait() end

@@ -36,9 +36,14 @@ local function find_loader(name)
   raw.raise(("module '%s' not found:%s"):format(name, concat(tried)))
 end
 
-local function finish(name, job, ok, result)
+-- The load is over; whoever waits for it looks again.
+local function leave(name, job)
   loading[name] = nil
   if job.queue then raw.queue_wake(job.queue, ALL) end
+end
+
+local function finish(name, job, ok, result)
+  leave(name, job)
   if not ok then error(result, 0) end
   local loaded = package.loaded
   if result ~= nil then
@@ -81,10 +86,7 @@ end
 function raw.abandon_loads(tasks)
   for _, task in ipairs(tasks) do
     for name, job in each, loading do
-      if job.task == task.id then
-        loading[name] = nil
-        if job.queue then raw.queue_wake(job.queue, ALL) end
-      end
+      if job.task == task.id then leave(name, job) end
     end
   end
 end
