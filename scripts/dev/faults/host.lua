@@ -58,7 +58,8 @@ return {
   },
 
   { file = "runtime/task/main.c",
-    { "--warn-pending says nothing", "main", "if (rt->warn_pending) wf_main_report", "if (rt == NULL) wf_main_report" },
+    { "--warn-pending says nothing", "main", "if (rt->warn_pending) wf_main_report",
+      "if (rt == NULL) wf_main_report" },
     { "what main cuts off is always told", "main go", "if (rt->warn_pending) wf_main_report",
       "if (rt != NULL) wf_main_report" },
     { "after a panic nothing runs any more", "embed/host module",
