@@ -151,7 +151,7 @@ return {
   { file = "lua/weft/internal/report.lua",
     { "a module whose loading was reclaimed cannot be loaded", "leaks_reclaim",
       "  if reclaim then raw.abandon_loads(tasks) end\n", "" },
-    { "--leaks lists a million tasks one by one", "leaks_cli",
+    { "the list of leaks names a million tasks one by one", "leaks_cli",
       'task.created_by, task.stack }, "\\0")', 'task.created_by, task.id }, "\\0")' },
   },
 
