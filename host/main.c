@@ -7,6 +7,7 @@
 #include <weft.h>
 
 #include "options.h"
+#include "signals.h"
 
 enum { EXIT_BAD_SCRIPT = 1, EXIT_BAD_END = 2 };
 
@@ -28,12 +29,15 @@ static weft_status load(weft *w, const options *o, int argc, char **argv) {
 
 static int run(const options *o, int argc, char **argv) {
   weft *w = NULL;
-  weft_status status = weft_open(&o->config, &w);
+  weft_config config = o->config;
+  config.on_interrupt = signals_on_interrupt;
+  weft_status status = weft_open(&config, &w);
   if (status != WEFT_OK) {
     (void)fprintf(stderr, "weft: cannot start: %s\n",
                   status == WEFT_ERR_MEMORY ? "not enough memory" : "the system refuses");
     return EXIT_BAD_SCRIPT;
   }
+  signals_watch(w);
   int code = 0;
   if (load(w, o, argc, argv) != WEFT_OK) {
     code = complain(w);
@@ -47,6 +51,7 @@ static int run(const options *o, int argc, char **argv) {
     }
   }
   (void)fflush(stdout);
+  signals_watch(NULL);
   weft_close(w);
   return code;
 }

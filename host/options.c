@@ -8,7 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_WORKERS = 256, OPT_VERSION, OPT_HELP, OPT_CLOCK, OPT_SEED, OPT_WARN_PENDING };
+enum {
+  OPT_WORKERS = 256,
+  OPT_VERSION,
+  OPT_HELP,
+  OPT_CLOCK,
+  OPT_SEED,
+  OPT_LEAKS,
+  OPT_WARN_PENDING
+};
 
 static const char help[] =
     "Usage: weft [options] script.lua [args…]\n"
@@ -22,7 +30,8 @@ static const char help[] =
     "  --workers N       workers for isolated tasks, 1 to 1024 (tasks of one VM use one)\n"
     "  --clock=virtual   time jumps to the next timer when every task waits\n"
     "  --seed N          make the choices of select repeatable\n"
-    "  --warn-pending    list the tasks that the end of main cuts off\n"
+    "  --leaks           list the tasks that can never wake again when main ends\n"
+    "  --warn-pending    list all tasks that the end of main cuts off\n"
     "  --version         print the version\n"
     "  --help            print this\n"
     "\n"
@@ -73,6 +82,7 @@ static options_action read_option(options *o, int c, char **argv) {
         return error("--clock takes real or virtual, not '%s'", optarg);
       }
       return OPTIONS_RUN;
+    case OPT_LEAKS: o->config.warn_leaks = 1; return OPTIONS_RUN;
     case OPT_WARN_PENDING: o->config.warn_pending = 1; return OPTIONS_RUN;
     case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
     case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
@@ -87,6 +97,7 @@ options_action options_read(options *o, int argc, char **argv) {
   static const struct option longs[] = {{"workers", required_argument, NULL, OPT_WORKERS},
                                         {"clock", required_argument, NULL, OPT_CLOCK},
                                         {"seed", required_argument, NULL, OPT_SEED},
+                                        {"leaks", no_argument, NULL, OPT_LEAKS},
                                         {"warn-pending", no_argument, NULL, OPT_WARN_PENDING},
                                         {"version", no_argument, NULL, OPT_VERSION},
                                         {"help", no_argument, NULL, OPT_HELP},

@@ -3,11 +3,14 @@
 // words. Lua's entry points for module mode are in module.c.
 #include "api.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "lib/lib.h"
@@ -28,9 +31,15 @@ static void last_object_gone(struct wf_runtime *rt) {
   wf_api_free(w);
 }
 
+static void interrupt(struct wf_runtime *rt) {
+  weft *w = wf_container_of(rt, weft, rt);
+  if (w->config.on_interrupt != NULL) w->config.on_interrupt(w->config.ud);
+}
+
 static const wf_hooks hooks = {
     .run_batch = wf_task_run_batch,
     .settle = wf_settle,
+    .interrupt = interrupt,
     .last_object_gone = last_object_gone,
 };
 
@@ -74,6 +83,7 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
   rt->workers = config->workers;
   rt->warn_pending = config->warn_pending != 0;
+  rt->warn_leaks = config->warn_leaks != 0;
   rt->log = config->on_log != NULL ? config->on_log : to_stderr;
   rt->log_ud = config->ud;
   rt->worker.rt = rt;
@@ -100,6 +110,9 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
     return fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
   }
   w->has_loop = true;
+  if (w->config.on_interrupt != NULL && wf_loop_enable_wakes(&rt->worker.loop) != 0) {
+    return fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
+  }
   if (wf_vm_init(&rt->vm, rt, &rt->worker, L) != 0) return WEFT_ERR_MEMORY;
   w->has_vm = true;
   if (w->config.clock == WEFT_CLOCK_VIRTUAL) wf_clock_virtual(&rt->vm.clock);
@@ -365,6 +378,55 @@ weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *inf
     info->next_timer = next == WF_NEVER ? -1 : next > now ? (double)(next - now) / 1e9 : 0;
   }
   return conclude(w, end);
+}
+
+void weft_interrupt(weft *w) { wf_worker_interrupt(&w->rt.worker); }
+
+typedef struct dump_target {
+  int fd, error;
+} dump_target;
+
+static void write_text(void *ud, const char *text) {
+  dump_target *to = ud;
+  struct pollfd ready = {.fd = to->fd, .events = POLLOUT};
+  for (size_t left = strlen(text); left > 0;) {
+    ssize_t n = write(to->fd, text, left);
+    if (n >= 0) {
+      text += n;
+      left -= (size_t)n;
+    } else if (errno == EAGAIN) {
+      (void)poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      to->error = errno;
+      return;
+    }
+  }
+}
+
+weft_status weft_dump(weft *w, int fd) {
+  w->error[0] = '\0';
+  if (w->rt.vm.current != NULL) return misuse(w);
+  dump_target to = {.fd = fd};
+  wf_main_report(&w->rt.vm, "dump", write_text, &to);
+  return to.error == 0 ? WEFT_OK : fail(w, WEFT_ERR_SYSTEM, uv_strerror(-to.error));
+}
+
+// A signal handler may come at any instruction: what is read here is written in an order in which
+// it can be read.
+void weft_running(const weft *w, weft_running_info *info) {
+  const wf_vm *vm = &w->rt.vm;
+  const wf_task *task = vm->current;
+  *info = (weft_running_info){.created_at = "?"};
+  if (task == NULL) return;
+  uint64_t now = wf_clock_machine_ns();
+  info->task = task->id;
+  info->creator = task->creator;
+  info->seconds = now > vm->turn_ns ? (double)(now - vm->turn_ns) / 1e9 : 0;
+  const char *site = wf_site_text(vm, task->site);
+  for (size_t i = 0; i + 1 < sizeof info->created_at && site[i] != '\0'; i++) {
+    info->created_at[i] = site[i];
+    info->created_at[i + 1] = '\0';
+  }
 }
 
 const char *weft_error(const weft *w) { return w->error; }

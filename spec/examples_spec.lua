@@ -113,6 +113,20 @@ describe('example', function()
     })
   end)
 
+  it('leak shows who is leaked, reclaims them, and has the cure', function()
+    local leaked = '  leaked: chan send on answers at leak.lua:' .. line_of('leak', 'answers:send')
+    local r, live = run 'leak', '  0 leaked, 1 live'
+    assert.same({ '', 0 }, { r.err, r.status })
+    local expected = {
+      'first without room: north', '  hung up on north', leaked, leaked,
+      'reclaiming them, which runs their deferred calls',
+      '  hung up on east', '  hung up on south', live,
+      'first with room: north',
+      '  hung up on north', '  hung up on east', '  hung up on south', live,
+    }
+    assert.same(sorted(table.concat(expected, '\n') .. '\n'), sorted(r.out))
+  end)
+
   it('nil_case turns cases on and off', function()
     prints('nil_case', {
       'merged: 5 odd and 4 even numbers',

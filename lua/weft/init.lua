@@ -85,6 +85,23 @@ weft.tasks = report.tasks
 ---@type fun(): string
 weft.stacks = report.stacks
 
+-- The tasks that can never wake again, because nothing that can still run refers to what they wait
+-- on; in the order of their numbers. With `reclaim` they are ended (main excepted): their deferred
+-- calls run, before this returns if they do not wait and the caller may be suspended, and whoever
+-- awaits their Futures gets an error.
+---@alias weft.leaks_options {reclaim?: boolean}
+---@class weft.leaked
+---@field id integer
+---@field state string
+---@field since number
+---@field where string
+---@field created_by string
+---@field vm integer
+---@field label? string what it waits on, by weft.name
+---@field stack string
+---@type fun(opts?: weft.leaks_options): weft.leaked[]
+weft.leaks = report.leaks
+
 -- Counters.
 ---@type fun(): table<string, number>
 weft.stats = raw.stats

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
+#include "task/mark.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -11,25 +12,30 @@ struct wf_alarm {
   wf_obj obj;
   wf_timer timer;
   wf_held held;      // while armed
-  int fn;            // registry reference
+  int fn;            // wf_vm_anchor
   uint64_t creator;  // the task that made it,
   uint32_t site;     // and where
 };
 
 static void destroy(wf_obj *obj) {
   wf_alarm *alarm = (wf_alarm *)obj;
-  if (!obj->vm->orphaned) luaL_unref(obj->vm->L, LUA_REGISTRYINDEX, alarm->fn);
+  if (!obj->vm->orphaned) wf_vm_drop_anchor(obj->vm, alarm->fn);
 }
 
 static void let_go(wf_obj *obj) { (void)wf_alarm_stop((wf_alarm *)obj); }
 
-static const wf_kind kind = {
-    .name = "timer", .size = sizeof(wf_alarm), .destroy = destroy, .let_go = let_go};
+static void visit(wf_obj *obj, wf_mark *m) { wf_mark_anchor(m, ((wf_alarm *)obj)->fn); }
+
+static const wf_kind kind = {.name = "timer",
+                             .size = sizeof(wf_alarm),
+                             .destroy = destroy,
+                             .let_go = let_go,
+                             .visit = visit};
 static const char tag_alarm;
 
 static void fire(wf_timer *timer) {
   wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
-  wf_task_go_ref(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
+  wf_task_go_anchor(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
   (void)wf_obj_release(&alarm->held);
 }
 
@@ -37,10 +43,11 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
   wf_alarm *alarm = (wf_alarm *)wf_obj_new(vm, L, &kind, &tag_alarm);
   alarm->fn = LUA_NOREF;
   alarm->timer.fire = fire;
+  alarm->timer.owner = &alarm->obj;
   alarm->creator = vm->current != NULL ? vm->current->id : 0;
   alarm->site = wf_site_here(vm, L);
   lua_insert(L, -2);
-  alarm->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  alarm->fn = wf_vm_anchor(vm, L);
   return alarm;
 }
 

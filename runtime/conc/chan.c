@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "conc/tick.h"
+#include "task/mark.h"
 #include "task/park.h"
 #include "task/site.h"
 
@@ -13,7 +14,24 @@ static void destroy(wf_obj *obj) {
   if (ch->tick != NULL) wf_tick_free(ch->tick);
 }
 
-static const wf_kind kind = {.name = "channel", .size = sizeof(wf_chan), .destroy = destroy};
+static void mark_queue(const wf_link *queue, wf_mark *m) {
+  for (wf_link *l = queue->next; l != queue; l = l->next) {
+    wf_mark_task(m, wf_container_of(l, wf_waiter, link)->task);
+  }
+}
+
+void wf_chan_mark_waiters(wf_chan *ch, wf_mark *m) {
+  mark_queue(&ch->recvq, m);
+  mark_queue(&ch->sendq, m);
+}
+
+static void visit(wf_obj *obj, wf_mark *m) {
+  wf_chan *ch = (wf_chan *)obj;
+  if (!ch->of_context) wf_chan_mark_waiters(ch, m);
+}
+
+static const wf_kind kind = {
+    .name = "channel", .size = sizeof(wf_chan), .destroy = destroy, .visit = visit};
 
 static void set_slot(lua_State *L, int self, int slot, int value) {
   lua_pushinteger(L, value);

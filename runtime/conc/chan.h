@@ -45,9 +45,10 @@ typedef struct wf_chan {
   wf_tick *tick;  // a timer's channel: where its values come from (conc/tick.h)
   uint32_t capacity;
   bool closed;
-  bool has_error;  // closed with an error, which is in the environment of the userdata at [1]
-  bool system;     // only weft may send on it and close it
-  bool direct;     // unbuffered, open, of scripts: a value can only go from task to task
+  bool has_error;   // closed with an error, which is in the environment of the userdata at [1]
+  bool system;      // only weft may send on it and close it
+  bool of_context;  // the end of a context closes it, and nothing else
+  bool direct;      // unbuffered, open, of scripts: a value can only go from task to task
   bool slow_send, slow_recv;  // what SEND_OK and RECV_OK in the table say
 } wf_chan;
 
@@ -85,6 +86,9 @@ void wf_chan_queue(lua_State *L, wf_chan *ch, int self, wf_waiter *waiter);
 // Closes: receivers wake with nil and the error at index `err` (0: plain), senders with false.
 // `self` may be 0 for a channel without buffer.
 void wf_chan_close(lua_State *L, wf_chan *ch, int self, int err);
+
+// Marks those who wait, as woken (task/mark.h).
+void wf_chan_mark_waiters(wf_chan *ch, struct wf_mark *m);
 
 // Pushes what a receiver from a closed and drained channel gets as its second result.
 void wf_chan_push_error(lua_State *L, wf_chan *ch, int self);

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
+#include "task/mark.h"
 #include "task/park.h"
 #include "task/site.h"
 
@@ -15,7 +16,7 @@ typedef struct after {
   wf_link link;      // in ctx->afters while it waits
   wf_held held;      // likewise
   wf_ctx *ctx;       // counted
-  int fn;            // registry reference
+  int fn;            // wf_vm_anchor
   uint64_t creator;  // the task that asked for it,
   uint32_t site;     // and where
 } after;
@@ -50,7 +51,41 @@ static void destroy(wf_obj *obj) {
   }
 }
 
-static const wf_kind kind = {.name = "context", .size = sizeof(wf_ctx), .destroy = destroy};
+// The node after ctx in the tree below top, depth first and by the links alone: a chain of
+// contexts may be deep. Without `into`, what is below ctx is left out. NULL: it was the last one.
+static wf_ctx *next_node(const wf_ctx *top, wf_ctx *ctx, bool into) {
+  if (into && !wf_list_empty(&ctx->children)) {
+    return wf_container_of(ctx->children.next, wf_ctx, sibling);
+  }
+  while (ctx != top && ctx->sibling.next == &ctx->parent->children) ctx = ctx->parent;
+  return ctx != top ? wf_container_of(ctx->sibling.next, wf_ctx, sibling) : NULL;
+}
+
+// What the end of this one node brings about.
+static void mark_end(wf_ctx *ctx, wf_mark *m) {
+  for (wf_link *l = ctx->waiters.next; l != &ctx->waiters; l = l->next) {
+    wf_mark_task(m, wf_container_of(l, wf_waiter, link)->task);
+  }
+  if (ctx->done != NULL) wf_chan_mark_waiters(ctx->done, m);
+  for (wf_link *l = ctx->afters.next; l != &ctx->afters; l = l->next) {
+    wf_mark_anchor(m, wf_container_of(l, after, link)->fn);
+  }
+}
+
+// Whoever has a context may have its cancel function. A root has none: it never ends.
+static void visit(wf_obj *obj, wf_mark *m) {
+  wf_ctx *top = (wf_ctx *)obj, *ctx = top;
+  if (top->state != WF_CTX_LIVE || top->parent == NULL) return;
+  mark_end(top, m);
+  bool into = true;
+  while ((ctx = next_node(top, ctx, into)) != NULL) {
+    into = wf_mark_part(m, &ctx->obj);
+    if (into) mark_end(ctx, m);
+  }
+}
+
+static const wf_kind kind = {
+    .name = "context", .size = sizeof(wf_ctx), .destroy = destroy, .visit = visit};
 
 static void deadline_passed(wf_timer *timer) {
   wf_ctx *ctx = wf_container_of(timer, wf_ctx, timer);
@@ -63,6 +98,7 @@ wf_ctx *wf_ctx_new(wf_vm *vm, lua_State *L, wf_ctx *parent) {
   wf_list_init(&ctx->waiters);
   wf_list_init(&ctx->afters);
   ctx->timer.fire = deadline_passed;
+  ctx->timer.owner = &ctx->obj;
   ctx->deadline_ns = WF_NEVER;
   if (parent != NULL) {
     ctx->parent = parent;
@@ -112,7 +148,7 @@ static void wake_waiters(wf_ctx *ctx) {
 static void free_after(after *a) {
   wf_vm *vm = a->obj.vm;
   if (wf_link_in_list(&a->link)) wf_list_remove(&a->link);
-  luaL_unref(vm->L, LUA_REGISTRYINDEX, a->fn);
+  wf_vm_drop_anchor(vm, a->fn);
   a->fn = LUA_NOREF;
   wf_obj_unref(&a->ctx->obj);
   (void)wf_obj_release(&a->held);
@@ -122,7 +158,7 @@ static void start_afters(wf_ctx *ctx) {
   wf_link *link;
   while ((link = wf_list_pop(&ctx->afters)) != NULL) {
     after *a = wf_container_of(link, after, link);
-    wf_task_go_ref(a->obj.vm, a->fn, a->creator, a->site);
+    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site);
     free_after(a);
   }
 }
@@ -184,21 +220,13 @@ static bool is_awaited(const wf_ctx *ctx) {
          (ctx->done != NULL && !wf_list_empty(&ctx->done->recvq));
 }
 
-// Depth first, by the links alone: a chain of contexts may be deep.
 bool wf_ctx_idle(const wf_timer *timer) {
   if (timer->fire != deadline_passed) return false;
-  const wf_ctx *top = wf_container_of((wf_timer *)(uintptr_t)timer, wf_ctx, timer);
-  const wf_ctx *ctx = top;
-  for (;;) {
+  wf_ctx *top = wf_container_of((wf_timer *)(uintptr_t)timer, wf_ctx, timer);
+  for (wf_ctx *ctx = top; ctx != NULL; ctx = next_node(top, ctx, true)) {
     if (is_awaited(ctx)) return false;
-    if (!wf_list_empty(&ctx->children)) {
-      ctx = wf_container_of(ctx->children.next, wf_ctx, sibling);
-      continue;
-    }
-    while (ctx != top && ctx->sibling.next == &ctx->parent->children) ctx = ctx->parent;
-    if (ctx == top) return true;
-    ctx = wf_container_of(ctx->sibling.next, wf_ctx, sibling);
   }
+  return true;
 }
 
 static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after), .let_go = let_go};
@@ -207,7 +235,7 @@ static const char tag_after;
 void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
   after *a = (after *)wf_obj_new(ctx->obj.vm, L, &after_kind, &tag_after);
   lua_insert(L, -2);
-  a->fn = luaL_ref(L, LUA_REGISTRYINDEX);
+  a->fn = wf_vm_anchor(a->obj.vm, L);
   a->ctx = ctx;
   a->creator = a->obj.vm->current != NULL ? a->obj.vm->current->id : 0;
   a->site = wf_site_here(a->obj.vm, L);

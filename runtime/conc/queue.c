@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: MIT
 #include "conc/queue.h"
 
+#include "task/mark.h"
 #include "task/park.h"
 
-static const wf_kind kind = {.name = "wait queue", .size = sizeof(wf_queue)};
+static void visit(wf_obj *obj, wf_mark *m) {
+  const wf_link *waiters = &((wf_queue *)obj)->waiters;
+  for (wf_link *l = waiters->next; l != waiters; l = l->next) {
+    wf_mark_task(m, wf_container_of(l, wf_waiter, link)->task);
+  }
+}
+
+static const wf_kind kind = {.name = "wait queue", .size = sizeof(wf_queue), .visit = visit};
 
 wf_queue *wf_queue_new(wf_vm *vm, lua_State *L) {
   wf_queue *queue = (wf_queue *)wf_obj_new(vm, L, &kind, &wf_tag_queue);

@@ -42,6 +42,7 @@ void wf_tick_attach(lua_State *L, wf_chan *ch) {
   if (tick == NULL) wf_site_raise(L, "not enough memory");
   tick->ch = ch;
   tick->timer.fire = fire;
+  tick->timer.owner = &ch->obj;
   ch->tick = tick;
   wf_chan_make_system(L, ch, -1);
 }

@@ -60,7 +60,10 @@ typedef struct weft_config {
   void (*on_panic)(void *ud, const char *report);
   /* Called with warnings and notes: one line with its newline. Default: stderr. */
   void (*on_log)(void *ud, const char *line);
-  /* Handed to the two above. */
+  /* Called after weft_interrupt, between two tasks or while all of them wait. It may call
+   * weft_dump, and nothing else here. Default: none. */
+  void (*on_interrupt)(void *ud);
+  /* Handed to those above. */
   void *ud;
   /* As lua_Alloc; every byte that the runtime takes itself comes through it. libuv keeps its own.
    * Default: the C library's, and LuaJIT's own for Lua. */
@@ -71,9 +74,20 @@ typedef struct weft_config {
   uint64_t seed;
   /* Not zero: lists, through on_log, the tasks that are cut off when main returns. */
   int warn_pending;
+  /* Not zero: lists, through on_log, the tasks that can never wake again when main returns,
+   * because nothing that can still run refers to what they wait on. */
+  int warn_leaks;
   /* Workers, for programs that use several cores. Default: what the machine allows. */
   uint32_t workers;
 } weft_config;
+
+/* What has a runtime's thread at the moment. */
+typedef struct weft_running_info {
+  uint64_t task;       /* the number of the running task; 0: none runs */
+  uint64_t creator;    /* that of the task which started it; 0: the host did */
+  double seconds;      /* since when it has had the thread, at most */
+  char created_at[88]; /* "file:line", where it was started; "?" when that is not known */
+} weft_running_info;
 
 /* What a step leaves behind. */
 typedef struct weft_step_info {
@@ -119,6 +133,20 @@ WEFT_API weft_status weft_start(weft *w);
  * on and advances by that much; pass a negative one for the machine's time. What is left of the
  * budget goes to Lua's collector. `info` may be NULL. */
 WEFT_API weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *info);
+
+/* Has config.on_interrupt called, soon: as soon as the running task waits, yields or ends, at once
+ * when all tasks wait; between runs and steps, in the next one. From any thread, also while a run
+ * is in progress, and from signal handlers: for a host that is asked what its program is doing. */
+WEFT_API void weft_interrupt(weft *w);
+
+/* Writes all tasks to a file descriptor: state, what is waited on and since when, stack and
+ * creator, those that are equal together. Inside on_interrupt, or between runs and steps. Blocks
+ * for the descriptor alone. WEFT_ERR_SYSTEM when that takes no more. */
+WEFT_API weft_status weft_dump(weft *w, int fd);
+
+/* What runs, for when on_interrupt does not come: code between two blocking calls cannot be
+ * interrupted. From signal handlers on the runtime's own thread. */
+WEFT_API void weft_running(const weft *w, weft_running_info *info);
 
 /* The words of the last failure; "" when there was none. Valid until the next call. */
 WEFT_API const char *weft_error(const weft *w);

@@ -65,6 +65,7 @@ static int l_ctx_done(lua_State *L) {
   wf_vm *vm = ctx->obj.vm;
   wf_chan *ch = wf_chan_new(vm, L, 0);
   wf_chan_make_system(L, ch, -1);
+  ch->of_context = true;
   // Whoever holds the channel holds the context, whose deadline has to close it.
   lua_createtable(L, 1, 0);
   lua_pushvalue(L, 1);

@@ -3,7 +3,9 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "task/leaks.h"
 #include "task/obj.h"
+#include "task/park.h"
 #include "task/site.h"
 #include "task/task.h"
 #include "task/trace.h"
@@ -109,10 +111,68 @@ static int l_task_stacks(lua_State *L) {
   return 1;
 }
 
+// collect(): a full collection; a collector that was stopped stays so
+static int l_collect(lua_State *L) {
+  bool running = lua_gc(L, LUA_GCISRUNNING, 0) != 0;
+  (void)lua_gc(L, LUA_GCCOLLECT, 0);
+  if (!running) (void)lua_gc(L, LUA_GCSTOP, 0);
+  return 0;
+}
+
+typedef struct leaks_call {
+  wf_vm *vm;
+  lua_State *asker;
+  bool reclaim;
+  wf_leaks leaks;
+  int result;   // registry reference of the array of records
+  bool begins;  // there are deferred calls to be run
+} leaks_call;
+
+static int leaks_protected(lua_State *L) {
+  leaks_call *call = lua_touserdata(L, 1);
+  wf_leaks *leaks = &call->leaks;
+  wf_leaks_find(leaks, call->vm, L, call->asker);
+  lua_createtable(L, (int)leaks->count, 0);
+  lua_createtable(L, call->reclaim ? (int)leaks->count : 0, 0);
+  int records = lua_gettop(L) - 1, traces = records + 1;
+  for (size_t i = 0; i < leaks->count; i++) {
+    push_task(L, leaks->tasks[i]);
+    wf_trace_push_task(L, leaks->tasks[i]);
+    if (call->reclaim) {
+      lua_pushvalue(L, -1);
+      lua_rawseti(L, traces, (int)i + 1);
+    }
+    lua_setfield(L, -2, "stack");
+    lua_rawseti(L, records, (int)i + 1);
+  }
+  lua_pushvalue(L, records);
+  call->result = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (call->reclaim) call->begins = wf_leaks_reclaim(leaks, L, traces);
+  return 0;
+}
+
+// leaks_now(reclaim) -> array of records, each with `stack`, in the order of their numbers. Leaves
+// garbage out of account only where it has been collected.
+static int l_leaks_now(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  leaks_call call = {
+      .vm = vm, .asker = L, .reclaim = lua_toboolean(L, 1) != 0, .result = LUA_NOREF};
+  int status = wf_vm_call_protected(vm, leaks_protected, &call);
+  wf_leaks_free(&call.leaks);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, call.result);
+  luaL_unref(L, LUA_REGISTRYINDEX, call.result);
+  if (status != 0) {
+    lua_xmove(vm->L, L, 1);
+    wf_raise(L, "'leaks': %s", lua_tostring(L, -1));
+  }
+  // Reclaimed tasks run their deferred calls first, where the asker may be suspended.
+  return call.begins && wf_can_park(vm, L) ? wf_pass(vm, L, 1) : 1;
+}
+
 static void push_failure(wf_task *task, void *arg) {
   lua_State *L = arg;
   if ((task->flags & WF_TASK_FAILED) == 0 || task->defers == LUA_NOREF) return;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_push_anchor(task->vm, L, task->defers);
   lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
 }
 
@@ -153,6 +213,8 @@ static int l_stats(lua_State *L) {
 void wf_lib_open_report(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"tasks", l_tasks},
                                        {"task_stacks", l_task_stacks},
+                                       {"collect", l_collect},
+                                       {"leaks_now", l_leaks_now},
                                        {"pending_failures", l_pending_failures},
                                        {"stats", l_stats},
                                        {NULL, NULL}};

@@ -9,6 +9,7 @@
 #include "task/task.h"
 
 static void check_outside(wf_vm *vm, lua_State *L, const char *fname) {
+  wf_vm_meet_host(vm, L);
   if (!vm->busy) {
     if (!wf_task_can_run_from(L)) wf_raise(L, "'%s' inside of a finaliser or debug hook", fname);
     return;

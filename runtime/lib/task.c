@@ -31,9 +31,9 @@ static void push_defers(lua_State *L, wf_task *task) {
   if (task->defers == LUA_NOREF) {
     lua_createtable(L, 1, 0);
     lua_pushvalue(L, -1);
-    task->defers = luaL_ref(L, LUA_REGISTRYINDEX);
+    task->defers = wf_vm_anchor(task->vm, L);
   } else {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+    wf_vm_push_anchor(task->vm, L, task->defers);
   }
 }
 
@@ -68,16 +68,17 @@ static int l_defer(lua_State *L) {
 static int l_take_defers(lua_State *L) {
   wf_task *task = wf_door_vm(L)->current;
   if (task == NULL || task->defers == LUA_NOREF) return 0;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_push_anchor(task->vm, L, task->defers);
   if (task->flags & WF_TASK_FAILED) return lua_objlen(L, -1) != 0;  // its failure is in there too
-  luaL_unref(L, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_drop_anchor(task->vm, task->defers);
   task->defers = LUA_NOREF;
   return 1;
 }
 
-// set_run_defers(run_defers, overdue)
+// set_run_defers(run_defers, overdue, reclaim)
 static int l_set_run_defers(lua_State *L) {
-  lua_settop(L, 2);
+  lua_settop(L, 3);
+  wf_vm_set_ref(wf_door_vm(L), L, WF_REF_RECLAIM);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_OVERDUE);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_RUN_DEFERS);
   return 0;

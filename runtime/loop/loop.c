@@ -8,6 +8,26 @@
 
 int wf_loop_init(wf_loop *loop) { return uv_loop_init(&loop->uv); }
 
+int wf_loop_enable_wakes(wf_loop *loop) {
+  int rc = uv_async_init(&loop->uv, &loop->wake, NULL);
+  if (rc != 0) return rc;
+  loop->wakes = true;
+  wf_loop_take_wakes(loop);  // only a turn makes its descriptor known to the kernel
+  return 0;
+}
+
+void wf_loop_wake(wf_loop *loop) {
+  if (loop->wakes) (void)uv_async_send(&loop->wake);
+}
+
+// A loop with nothing else on it would not look at the handle, and so never sleep again.
+void wf_loop_take_wakes(wf_loop *loop) {
+  if (!loop->wakes) return;
+  uv_ref((uv_handle_t *)&loop->wake);
+  (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+  uv_unref((uv_handle_t *)&loop->wake);
+}
+
 static void close_handle(uv_handle_t *handle, void *arg) {
   (void)arg;
   if (!uv_is_closing(handle)) uv_close(handle, NULL);

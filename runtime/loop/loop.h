@@ -11,6 +11,8 @@
 
 typedef struct wf_loop {
   uv_loop_t uv;
+  uv_async_t wake;
+  bool wakes;  // `wake` is there
 } wf_loop;
 
 // 0, or a libuv error code.
@@ -21,6 +23,15 @@ void wf_loop_close(wf_loop *loop);
 
 // Whether anything on the loop can still happen.
 static inline bool wf_loop_pending(const wf_loop *loop) { return uv_loop_alive(&loop->uv) != 0; }
+
+// Makes wf_loop_wake work: 0, or a libuv error code. It keeps no loop going.
+int wf_loop_enable_wakes(wf_loop *loop);
+
+// Ends a wait that is going on, or else the next one. From any thread, and from signal handlers.
+void wf_loop_wake(wf_loop *loop);
+
+// Takes note of all wakes until now.
+void wf_loop_take_wakes(wf_loop *loop);
 
 // Runs what is ready, without waiting.
 void wf_loop_turn(wf_loop *loop);

@@ -16,6 +16,7 @@ typedef void (*wf_timer_fn)(wf_timer *timer);
 struct wf_timer {
   uint64_t when;     // ns on the VM's clock
   wf_timer_fn fire;  // called after the timer has left the heap
+  void *owner;       // the object (task/obj.h) that it acts for; NULL: a sleeping task
   uint32_t slot;     // place in the heap + 1; 0: not armed
 };
 

@@ -30,6 +30,8 @@ typedef struct wf_hooks {
   // Nothing is ready and only timers that a collection might remove are armed: collects when that
   // can help.
   void (*settle)(wf_vm *vm);
+  // The host wants a word between two tasks.
+  void (*interrupt)(struct wf_runtime *rt);
   // The VM of the runtime is orphaned and its last object has gone.
   void (*last_object_gone)(struct wf_runtime *rt);
 } wf_hooks;
@@ -44,6 +46,7 @@ typedef struct wf_runtime {
   uint32_t workers;  // as configured
   wf_end end;
   bool warn_pending;  // list the tasks that the end of main cuts off
+  bool warn_leaks;    // list the tasks that can never wake when main ends
   bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
   int oom_ref;        // the report when there is no memory to make one
   int panic_ref;      // in the main VM's registry: the text of the panic or deadlock report

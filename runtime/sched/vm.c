@@ -16,12 +16,39 @@ void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
   }
 }
 
+int wf_vm_anchor(wf_vm *vm, lua_State *L) {
+  wf_vm_push_ref(vm, L, WF_REF_ANCHORS);
+  lua_insert(L, -2);
+  int anchor = luaL_ref(L, -2);
+  lua_pop(L, 1);
+  return anchor;
+}
+
+void wf_vm_push_anchor(wf_vm *vm, lua_State *L, int anchor) {
+  wf_vm_push_ref(vm, vm->L, WF_REF_ANCHORS);
+  lua_rawgeti(vm->L, -1, anchor);
+  lua_replace(vm->L, -2);
+  lua_xmove(vm->L, L, 1);
+}
+
+void wf_vm_drop_anchor(wf_vm *vm, int anchor) {
+  wf_vm_push_ref(vm, vm->L, WF_REF_ANCHORS);
+  luaL_unref(vm->L, -1, anchor);
+  lua_pop(vm->L, 1);
+}
+
 int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg) {
   bool running = lua_gc(vm->L, LUA_GCISRUNNING, 0) != 0;
   if (running) (void)lua_gc(vm->L, LUA_GCSTOP, 0);
   int status = lua_cpcall(vm->L, fn, arg);
   if (running) (void)lua_gc(vm->L, LUA_GCRESTART, 0);
   return status;
+}
+
+// Makes the list of free references of the table at t, so that giving one back never allocates.
+static void make_free_list(lua_State *L, int t) {
+  lua_pushboolean(L, 1);
+  luaL_unref(L, t, luaL_ref(L, t));
 }
 
 static int init_protected(lua_State *L) {
@@ -38,10 +65,18 @@ static int init_protected(lua_State *L) {
                   "attempt to yield outside of a coroutine (by a coroutine.yield that was "
                   "kept from before weft was loaded)");
   wf_vm_set_ref(vm, L, WF_REF_STRAY_YIELD);
-  // Makes the registry's list of free references, so that giving one back never allocates.
-  lua_pushboolean(L, 1);
-  luaL_unref(L, LUA_REGISTRYINDEX, luaL_ref(L, LUA_REGISTRYINDEX));
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  wf_vm_set_ref(vm, L, WF_REF_ANCHORS);
+  make_free_list(L, lua_gettop(L));
+  make_free_list(L, LUA_REGISTRYINDEX);
   return 0;
+}
+
+void wf_vm_meet_host(wf_vm *vm, lua_State *L) {
+  if (vm->host != NULL) return;
+  if (lua_pushthread(L) != 0) vm->host = L;
+  lua_pop(L, 1);
 }
 
 int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_State *host) {
@@ -57,6 +92,7 @@ int wf_vm_init(wf_vm *vm, struct wf_runtime *rt, struct wf_worker *worker, lua_S
   wf_rand_seed(&vm->rand, rt->seed);
   wf_clock_real(&vm->clock);
   vm->now_ns = vm->start_ns = wf_clock_now(&vm->clock);
+  wf_vm_meet_host(vm, host);
   if (lua_cpcall(host, init_protected, vm) != 0) {
     lua_pop(host, 1);
     return -1;

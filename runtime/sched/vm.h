@@ -6,6 +6,7 @@
 #define WF_SCHED_VM_H
 
 #include <lua.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -66,6 +67,7 @@ typedef struct wf_sites {
   struct wf_site *list;
   uint32_t *table;  // open addressing, numbers from 1
   uint32_t count, slots;
+  bool moving;  // the list is, just now: for signal handlers
   wf_site_entry cache[WF_SITE_CACHE];
 } wf_sites;
 
@@ -73,12 +75,14 @@ typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
   lua_State *L;               // the scheduler's own state: no task ever runs on it
+  lua_State *host;            // the main thread of the Lua state; NULL: not seen yet
   struct wf_task *current;    // the task that runs now, NULL between tasks
   lua_State *running;         // the innermost coroutine that weft resumed
   bool chain_ok;              // every coroutine from the task down to `running` can yield
   lua_State *broken_at;       // when not: the one whose stack holds the C function
   bool main_failed;           // main has ended by an error that weft.on_panic's function got
   bool stop;                  // run no further task: main has ended, or a panic
+  atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
   const char *stack_base;     // where the first of these was resumed, on the C stack
   const lua_State *error_at;  // the coroutine that the error noted last has reached
@@ -87,7 +91,8 @@ typedef struct wf_vm {
   wf_runq runq;
   wf_clock clock;
   uint64_t start_ns;  // zero of weft.time.monotonic()
-  uint64_t now_ns;    // the clock at the last turn of the loop
+  uint64_t now_ns;    // the clock at the last turn of the loop,
+  uint64_t turn_ns;   // and the machine's time
   wf_polls polls;
   uint64_t batch_ns;  // the coarse clock at the last look at it between tasks
   wf_timers timers;
@@ -117,6 +122,7 @@ typedef enum wf_vm_ref {
   WF_REF_DEADLINE,     // "context deadline exceeded"
   WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
   WF_REF_OVERDUE,      // lua/weft/internal/task.lua: overdue
+  WF_REF_RECLAIM,      // lua/weft/internal/task.lua: reclaim
   WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
   WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
   WF_REF_CHAN_MT,      // of unbuffered channels
@@ -131,6 +137,7 @@ typedef enum wf_vm_ref {
   WF_REF_ENV,      // what weft's Lua modules see as globals: a copy, made before any script ran
   WF_REF_SOURCES,  // names of chunks, as keys
   WF_REF_REPORT,   // lua/weft/internal/report.lua: report(kind)
+  WF_REF_ANCHORS,  // what wf_vm_anchor keeps
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
@@ -141,6 +148,17 @@ static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
 // on L when memory is out.
 void wf_vm_set_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref);
 
+// Keeps the value on top of L's stack (popped) on behalf of a task or an object; what is returned
+// gets it back. Unlike what stands in the registry it counts as referred to only by its owner
+// (task/leaks.h). Raises on L when memory is out.
+int wf_vm_anchor(wf_vm *vm, lua_State *L);
+
+// Takes one slot of L and allocates nothing.
+void wf_vm_push_anchor(wf_vm *vm, lua_State *L, int anchor);
+
+// Lets go of it; nothing for LUA_NOREF. Allocates nothing.
+void wf_vm_drop_anchor(wf_vm *vm, int anchor);
+
 // The VM whose task runs on this thread now; NULL between tasks.
 extern _Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec")));
 
@@ -148,6 +166,9 @@ extern _Thread_local wf_vm *wf_vm_here __attribute__((tls_model("initial-exec"))
 // runs inside, where its error would be taken for one of weft's. 0, or the status, and then the
 // error value is on top of vm->L.
 int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg);
+
+// L is a coroutine of the host's: notes it when it is the main thread of the Lua state.
+void wf_vm_meet_host(wf_vm *vm, lua_State *L);
 
 // Prepares the struct for the universe of `host`, whose main thread or coroutine it may be; the
 // scheduler gets a thread of its own there. 0, or -1 when memory is out (nothing is left behind).

@@ -4,6 +4,7 @@
 // switch 27), so that neither a stream of ready tasks nor a busy loop starves the other.
 #include "sched/worker.h"
 
+#include "base/check.h"
 #include "sched/runtime.h"
 
 enum { BATCH = 64, POLL_NS = 100000 };
@@ -11,6 +12,7 @@ enum { BATCH = 64, POLL_NS = 100000 };
 void wf_worker_fire_timers(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   vm->now_ns = wf_clock_now(&vm->clock);
+  vm->turn_ns = vm->clock.is_virtual ? wf_clock_coarse_ns() : vm->now_ns;
   if (wf_timers_next(&vm->timers) <= vm->now_ns) {
     vm->stats.timers += wf_timers_fire(&vm->timers, vm->now_ns);
   }
@@ -60,11 +62,27 @@ static bool wait_for_more(wf_worker *worker) {
   return true;
 }
 
+// The release pairs with the acquire in see_interrupt: what the caller has done before is seen by
+// the hook. The flag comes before the wake, so that whoever is woken finds it.
+void wf_worker_interrupt(wf_worker *worker) {
+  atomic_store_explicit(&worker->vm->interrupted, true, memory_order_release);
+  wf_loop_wake(&worker->loop);
+}
+
+static void see_interrupt(wf_worker *worker) {
+  wf_vm *vm = worker->vm;
+  if (WF_LIKELY(!atomic_load_explicit(&vm->interrupted, memory_order_relaxed))) return;
+  wf_loop_take_wakes(&worker->loop);
+  if (!atomic_exchange_explicit(&vm->interrupted, false, memory_order_acquire)) return;
+  worker->rt->hooks->interrupt(worker->rt);
+}
+
 wf_outcome wf_worker_run(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->jumps = true;
   wf_worker_fire_timers(worker);
   while (!vm->stop) {
+    see_interrupt(worker);
     if (vm->runq.count != 0) {
       round_of_tasks(worker);
     } else if (!wait_for_more(worker)) {
@@ -81,6 +99,7 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_worker_fire_timers(worker);
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {
+    see_interrupt(worker);
     if (vm->runq.count == 0) {
       if (!wf_loop_pending(&worker->loop) && wf_timers_next(&vm->timers) == WF_NEVER) {
         return WF_ASLEEP;

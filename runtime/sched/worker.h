@@ -32,6 +32,10 @@ wf_outcome wf_worker_run(wf_worker *worker);
 // ready); never blocks and never moves a virtual clock.
 wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns);
 
+// Has wf_hooks.interrupt called between two tasks, soon: in the run or step that is going on, or
+// else in the next. From any thread, and from signal handlers.
+void wf_worker_interrupt(wf_worker *worker);
+
 // Fires the timers of the VM that are due by now.
 void wf_worker_fire_timers(wf_worker *worker);
 

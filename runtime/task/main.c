@@ -19,7 +19,7 @@ static void begin(wf_vm *vm) {
 typedef struct report_call {
   wf_vm *vm;
   const char *kind;
-  bool has_text;
+  int text;  // registry reference, LUA_NOREF: there is nothing to report
 } report_call;
 
 static int make_report(lua_State *L) {
@@ -27,29 +27,65 @@ static int make_report(lua_State *L) {
   wf_vm_push_ref(call->vm, L, WF_REF_REPORT);
   lua_pushstring(L, call->kind);
   lua_call(L, 1, 1);
-  call->has_text = lua_isstring(L, -1) != 0;
-  if (call->has_text) lua_rawseti(L, LUA_REGISTRYINDEX, call->vm->rt->panic_ref);
+  if (lua_isstring(L, -1)) call->text = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }
 
-// Asks lua/weft/internal/report.lua for a report; true when there is one, which is then the text
-// of the runtime's end.
-static bool report(wf_vm *vm, const char *kind) {
-  report_call call = {.vm = vm, .kind = kind};
-  if (wf_vm_call_protected(vm, make_report, &call) != 0) {
+// Asks lua/weft/internal/report.lua for a report. 0, and when there is any it is on vm->L; or a
+// status, and the error is there.
+static int push_report(wf_vm *vm, const char *kind, bool *any) {
+  report_call call = {.vm = vm, .kind = kind, .text = LUA_NOREF};
+  int status = wf_vm_call_protected(vm, make_report, &call);
+  *any = status == 0 && call.text != LUA_NOREF;
+  if (!*any) return status;
+  lua_rawgeti(vm->L, LUA_REGISTRYINDEX, call.text);
+  luaL_unref(vm->L, LUA_REGISTRYINDEX, call.text);
+  return 0;
+}
+
+// Makes a report the text of the runtime's end, if there is one; true then.
+static bool end_report(wf_vm *vm, const char *kind) {
+  bool any = false;
+  if (push_report(vm, kind, &any) != 0) {
     wf_runtime_fail(vm);
     return true;
   }
-  return call.has_text;
+  if (any) lua_rawseti(vm->L, LUA_REGISTRYINDEX, vm->rt->panic_ref);
+  return any;
 }
 
-// Says what the end of main has cut off.
-static void warn(wf_vm *vm) {
-  wf_runtime *rt = vm->rt;
-  if (!report(vm, "pending")) return;
-  lua_rawgeti(vm->L, LUA_REGISTRYINDEX, rt->panic_ref);
-  rt->log(rt->log_ud, lua_tostring(vm->L, -1));
+void wf_main_report(wf_vm *vm, const char *kind, void (*use)(void *ud, const char *text),
+                    void *ud) {
+  bool any = false;
+  if (push_report(vm, kind, &any) != 0) {
+    use(ud, "weft: not enough memory for a report\n");
+  } else if (any) {
+    use(ud, lua_tostring(vm->L, -1));
+  } else {
+    return;
+  }
   lua_pop(vm->L, 1);
+}
+
+enum { MAX_FAILING = 100 };
+
+static int collect(lua_State *L) {
+  (void)lua_gc(L, LUA_GCCOLLECT, 0);
+  return 0;
+}
+
+// Says which tasks nothing could have woken, and what the end of main has cut off.
+static void warn(wf_vm *vm) {
+  const wf_runtime *rt = vm->rt;
+  if (rt->warn_leaks) {
+    // A finaliser that fails, and so ends the collection, would have done so unheard at the end
+    // of the state.
+    for (int i = 0; i < MAX_FAILING && lua_cpcall(vm->L, collect, NULL) != 0; i++) {
+      lua_pop(vm->L, 1);
+    }
+    wf_main_report(vm, "leaks", rt->log, rt->log_ud);
+  }
+  if (rt->warn_pending) wf_main_report(vm, "pending", rt->log, rt->log_ud);
 }
 
 // The main task has returned: its results go to L. False when they are too many.
@@ -70,11 +106,11 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results) {
   if (rt->end == WF_RUNNING) {
     if (outcome == WF_ASLEEP) {
       rt->end = WF_END_DEADLOCK;
-      (void)report(vm, "deadlock");
+      (void)end_report(vm, "deadlock");
     } else {
       wf_task_run_last(vm);
-      if (rt->end == WF_RUNNING) rt->end = report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
-      if (rt->warn_pending) warn(vm);
+      if (rt->end == WF_RUNNING) rt->end = end_report(vm, "end") ? WF_END_PANIC : WF_END_MAIN;
+      warn(vm);
     }
   }
   vm->busy = false;

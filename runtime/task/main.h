@@ -16,6 +16,11 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results);
 // then the report is pushed on L.
 wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s);
 
+// Calls use(ud, …) with a report of lua/weft/internal/report.lua ("dump"), when there is one. Not
+// while a task runs.
+void wf_main_report(wf_vm *vm, const char *kind, void (*use)(void *ud, const char *text),
+                    void *ud);
+
 // Whether a run or a step is under way.
 bool wf_main_busy(const wf_vm *vm);
 

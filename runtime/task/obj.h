@@ -13,12 +13,16 @@
 #include "sched/vm.h"
 
 typedef struct wf_obj wf_obj;
+struct wf_mark;
 
 typedef struct wf_kind {
   const char *name;  // as errors and reports call it: "channel"
   size_t size;
   void (*destroy)(wf_obj *obj);  // before the memory goes; may be NULL
   void (*let_go)(wf_obj *obj);   // of a held object: ends what it waits for
+  // Marks what whoever has the object can bring about: tasks that wake, functions that start
+  // (task/mark.h). NULL: nothing.
+  void (*visit)(wf_obj *obj, struct wf_mark *m);
 } wf_kind;
 
 // A place in the VM's list of objects that wait for something and so must live though nobody may

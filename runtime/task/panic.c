@@ -57,14 +57,14 @@ static void deliver(lua_State *L, const failure *f) {
 // they must not get lost when the calls never end.
 static void run_defers_of_failed(lua_State *L, wf_task *task) {
   int err = lua_gettop(L) - 1;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_push_anchor(task->vm, L, task->defers);
   lua_pushvalue(L, err);
   lua_setfield(L, -2, "err");
   lua_pushvalue(L, err + 1);
   lua_setfield(L, -2, "trace");
   lua_State *co = lua_newthread(L);
   wf_vm_push_ref(task->vm, co, WF_REF_RUN_DEFERS);
-  lua_rawgeti(co, LUA_REGISTRYINDEX, task->defers);
+  wf_vm_push_anchor(task->vm, co, task->defers);
   lua_pushvalue(L, err);
   lua_pushvalue(L, err + 1);
   lua_xmove(L, co, 2);
@@ -79,7 +79,7 @@ static int report(lua_State *L) {
   lua_State *co = task->co;
   luaL_checkstack(L, 10, NULL);
   if (f->after_defers) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, task->defers);
+    wf_vm_push_anchor(task->vm, L, task->defers);
     lua_getfield(L, -1, "future");
     if (!lua_isnil(L, -1)) return 0;  // a Future has it
     lua_getfield(L, -2, "err");
@@ -141,7 +141,7 @@ typedef struct overdue_call {
 static int overdue(lua_State *L) {
   overdue_call *call = lua_touserdata(L, 1);
   wf_vm_push_ref(call->vm, L, WF_REF_OVERDUE);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, call->task->defers);
+  wf_vm_push_anchor(call->vm, L, call->task->defers);
   lua_call(L, 1, 2);
   if (lua_isnil(L, -1)) return 0;
   failure f = {.vm = call->vm, .task = call->task};

@@ -2,6 +2,7 @@
 #include "task/site.h"
 
 #include <lauxlib.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -73,13 +74,17 @@ static bool grow(wf_vm *vm) {
   uint32_t slots = sites->slots != 0 ? sites->slots * 2 : WF_SIZE(32, 2);
   uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
   if (table == NULL) return false;
+  sites->moving = true;
+  atomic_signal_fence(memory_order_seq_cst);
   wf_site *list =
       wf_mem_resize(mem, sites->list, sites->slots / 2 * sizeof *list, slots / 2 * sizeof *list);
+  if (list != NULL) sites->list = list;
+  atomic_signal_fence(memory_order_seq_cst);
+  sites->moving = false;
   if (list == NULL) {
     wf_mem_free(mem, table, slots * sizeof *table);
     return false;
   }
-  sites->list = list;
   wf_mem_free(mem, sites->table, sites->slots * sizeof *table);
   sites->table = table;
   sites->slots = slots;
@@ -140,7 +145,7 @@ uint32_t wf_site_here(wf_vm *vm, lua_State *L) {
 }
 
 const char *wf_site_text(const wf_vm *vm, uint32_t site) {
-  return site != 0 ? vm->sites.list[site - 1].text : "?";
+  return site != 0 && !vm->sites.moving ? vm->sites.list[site - 1].text : "?";
 }
 
 void wf_sites_free(wf_vm *vm) {

@@ -31,7 +31,8 @@ _Noreturn void wf_site_raise(lua_State *L, const char *message);
 // Raises when memory is out.
 uint32_t wf_site_here(struct wf_vm *vm, lua_State *L);
 
-// "file:line", valid until the next place is seen; "?" for 0.
+// "file:line", valid until the next place is seen; "?" for 0. Also from signal handlers on the
+// thread of the VM.
 const char *wf_site_text(const struct wf_vm *vm, uint32_t site);
 
 void wf_sites_free(struct wf_vm *vm);

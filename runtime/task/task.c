@@ -19,7 +19,7 @@ typedef struct wf_slab {
   wf_link link;   // in pool->slabs while it has free structs, else in full_slabs
   wf_task *free;  // chained through run.next
   uint32_t used;
-  int anchors;  // registry reference of the table of its coroutines, by slot
+  int anchors;  // wf_vm_anchor of the table of its coroutines, by slot
   wf_task tasks[SLAB_TASKS];
 } wf_slab;
 
@@ -31,7 +31,7 @@ static wf_task *task_of(wf_runnable *r) { return wf_container_of(r, wf_task, run
 
 static void drop_slab(wf_vm *vm, wf_slab *slab) {
   wf_list_remove(&slab->link);
-  luaL_unref(vm->L, LUA_REGISTRYINDEX, slab->anchors);
+  wf_vm_drop_anchor(vm, slab->anchors);
   wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
 }
 
@@ -40,10 +40,10 @@ static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
   wf_link *first = vm->tasks.slabs.next;
   if (first != &vm->tasks.slabs) return wf_container_of(first, wf_slab, link);
   lua_createtable(L, SLAB_TASKS, 0);
-  int anchors = luaL_ref(L, LUA_REGISTRYINDEX);
+  int anchors = wf_vm_anchor(vm, L);
   wf_slab *slab = wf_mem_new(&vm->rt->mem, sizeof *slab);
   if (slab == NULL) {
-    luaL_unref(L, LUA_REGISTRYINDEX, anchors);
+    wf_vm_drop_anchor(vm, anchors);
     wf_site_raise(L, "not enough memory");
   }
   slab->anchors = anchors;
@@ -60,7 +60,7 @@ static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
 }
 
 static void anchor(lua_State *L, wf_slab *slab, wf_task *task) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, slab->anchors);
+  wf_vm_push_anchor(task->vm, L, slab->anchors);
   lua_insert(L, -2);
   lua_rawseti(L, -2, task->slot + 1);
   lua_pop(L, 1);
@@ -127,6 +127,12 @@ static void give_task(wf_vm *vm, wf_task *task, bool reusable) {
   vm->tasks.warm_count++;
 }
 
+void wf_task_push_coroutine(lua_State *L, wf_task *task) {
+  wf_vm_push_anchor(task->vm, L, slab_of(task)->anchors);
+  lua_rawgeti(L, -1, task->slot + 1);
+  lua_replace(L, -2);
+}
+
 void wf_task_renew(lua_State *L, wf_task *task) {
   task->co = task->at = lua_tothread(L, -1);
   anchor(L, slab_of(task), task);
@@ -171,22 +177,22 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
 
 typedef struct go_call {
   wf_vm *vm;
-  int fn_ref;
+  int fn;
   uint64_t creator;
   uint32_t site;
 } go_call;
 
 static int go_protected(lua_State *L) {
   go_call *call = lua_touserdata(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, call->fn_ref);
+  wf_vm_push_anchor(call->vm, L, call->fn);
   wf_task *task = wf_task_go(call->vm, L, 2);
   task->creator = call->creator;
   task->site = call->site;
   return 0;
 }
 
-void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site) {
-  go_call call = {.vm = vm, .fn_ref = fn_ref, .creator = creator, .site = site};
+void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site) {
+  go_call call = {.vm = vm, .fn = fn, .creator = creator, .site = site};
   if (wf_vm_call_protected(vm, go_protected, &call) == 0) return;
   wf_runtime_fail(vm);
 }
@@ -218,8 +224,8 @@ static void start_defers(wf_vm *vm, wf_task *task) {
   task->defers = LUA_NOREF;
   task->flags |= WF_TASK_DEFERRING;
   wf_vm_push_ref(vm, co, WF_REF_RUN_DEFERS);
-  lua_rawgeti(co, LUA_REGISTRYINDEX, list);
-  luaL_unref(vm->L, LUA_REGISTRYINDEX, list);
+  wf_vm_push_anchor(vm, co, list);
+  wf_vm_drop_anchor(vm, list);
   task->at = co;
   wf_ready(task, 1);
 }
@@ -243,7 +249,7 @@ static void finish(wf_vm *vm, wf_task *task, int status) {
 void wf_task_end_failed(wf_vm *vm, wf_task *task) {
   task->flags |= WF_TASK_FAILED;
   if (task->defers != LUA_NOREF) {
-    luaL_unref(vm->L, LUA_REGISTRYINDEX, task->defers);
+    wf_vm_drop_anchor(vm, task->defers);
     task->defers = LUA_NOREF;
   }
   retire(vm, task);
@@ -297,6 +303,7 @@ static int collect_some(lua_State *L) {
 
 static void run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
+    if (WF_UNLIKELY(atomic_load_explicit(&vm->interrupted, memory_order_relaxed))) return;
 #ifdef WEFT_TORTURE
     wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
     if (lua_cpcall(vm->L, collect_some, vm) != 0) wf_runtime_fail(vm);
@@ -324,19 +331,26 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max) {
   wf_vm_here = outer;
 }
 
-static void each_in(wf_link *slabs, void (*fn)(wf_task *task, void *arg), void *arg) {
+enum { DONE = 1 << WF_DONE, LIVE = 1 << WF_READY | 1 << WF_RUN | 1 << WF_PARKED };
+
+static void each_in(wf_link *slabs, int states, void (*fn)(wf_task *task, void *arg), void *arg) {
   for (wf_link *l = slabs->next; l != slabs; l = l->next) {
     wf_slab *slab = wf_container_of(l, wf_slab, link);
     for (int i = 0; i < SLAB_TASKS; i++) {
       wf_task *task = &slab->tasks[i];
-      if (task->state != WF_FREE && task->state != WF_DONE) fn(task, arg);
+      if ((1 << task->state & states) != 0) fn(task, arg);
     }
   }
 }
 
 void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
-  each_in(&vm->tasks.full_slabs, fn, arg);
-  each_in(&vm->tasks.slabs, fn, arg);
+  each_in(&vm->tasks.full_slabs, LIVE, fn, arg);
+  each_in(&vm->tasks.slabs, LIVE, fn, arg);
+}
+
+void wf_tasks_each_done(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg) {
+  each_in(&vm->tasks.full_slabs, DONE, fn, arg);
+  each_in(&vm->tasks.slabs, DONE, fn, arg);
 }
 
 enum { LAST_PASSES = 100 };

@@ -45,7 +45,7 @@ typedef struct wf_task {
   uint64_t since_ns;  // when it came into its state, on the VM's clock as of the last turn
   uint32_t site;      // where it was created (task/site.h)
   int32_t nresults;   // values for the next resume that lie on top of the stack of `at`
-  int32_t defers;     // registry reference of the list of deferred calls, or LUA_NOREF
+  int32_t defers;     // wf_vm_anchor of the list of deferred calls, or LUA_NOREF
   uint16_t slot;      // place in its slab
   uint8_t state, reason, flags;
   bool timed;  // wait.timer is in use, not wait.waiter
@@ -56,10 +56,10 @@ typedef struct wf_task {
 // is no task. The task is created by the one that runs now.
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn);
 
-// Starts the function under a registry reference, from where no Lua runs. When memory is out the
+// Starts an anchored function (wf_vm_anchor), from where no Lua runs. When memory is out the
 // runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say
 // who asked for it, and where.
-void wf_task_go_ref(wf_vm *vm, int fn_ref, uint64_t creator, uint32_t site);
+void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site);
 
 bool wf_task_reserve_more(lua_State *co, int n);
 
@@ -80,7 +80,8 @@ void wf_task_run_batch(wf_vm *vm, uint32_t max);
 // do not come to an end are reported without them. No panic is lost.
 void wf_task_run_last(wf_vm *vm);
 
-// The end of a task that failed and whose failure has been reported.
+// The end of a task that does not go on: one that failed and whose failure has been reported, or
+// one that waits no more and has nothing to run.
 void wf_task_end_failed(wf_vm *vm, wf_task *task);
 
 // Replaces the coroutine of a failed task by the one on top of L's stack, and pops that.
@@ -97,6 +98,12 @@ void wf_tasks_free(wf_vm *vm);
 
 // Calls fn for every live task, in order of their slots.
 void wf_tasks_each(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg);
+
+// The same for tasks that are done and kept.
+void wf_tasks_each_done(wf_vm *vm, void (*fn)(wf_task *task, void *arg), void *arg);
+
+// Pushes the task's coroutine. Allocates nothing.
+void wf_task_push_coroutine(lua_State *L, wf_task *task);
 
 // Whether `co` is the coroutine of a live task.
 wf_task *wf_task_of_coroutine(wf_vm *vm, lua_State *co);

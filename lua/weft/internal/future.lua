@@ -41,6 +41,12 @@ function task.catch(self, err, trace)
   settle(self)
 end
 
+-- The task was reclaimed. Whoever awaits it is told; for nobody it is a panic.
+function task.forsake(self, err, trace)
+  self.failure = { err = err, trace = trace, awaited = true }
+  settle(self)
+end
+
 local function succeed(self, ...)
   task.run_defers(raw.take_defers())
   self.results = { n = select("#", ...), ... }

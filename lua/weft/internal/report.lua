@@ -3,7 +3,7 @@
 local _, raw = ...
 
 local sort, concat, format = table.sort, table.concat, string.format
-local each, ipairs, setmetatable = next, ipairs, setmetatable
+local each, ipairs, setmetatable, type = next, ipairs, setmetatable, type
 
 local M = {}
 
@@ -26,17 +26,16 @@ local function describe(task, now)
   return state
 end
 
--- All tasks, those with the same state, stack and origin together: a million of them that wait at
--- one line are one paragraph.
-function M.stacks()
-  local stacks, now = raw.task_stacks(), raw.monotonic()
+-- These tasks, those with the same state, stack and origin together: a million of them that wait
+-- at one line are one paragraph.
+local function paragraphs(tasks)
+  local now = raw.monotonic()
   local groups, order = {}, {}
-  for _, task in ipairs(M.tasks()) do
-    local stack = stacks[task.id] or ""
-    local key = concat({ task.state, task.label or "", task.created_by, stack }, "\0")
+  for _, task in ipairs(tasks) do
+    local key = concat({ task.state, task.label or "", task.created_by, task.stack }, "\0")
     local group = groups[key]
     if not group then
-      group = { first = task, stack = stack, count = 0 }
+      group = { first = task, count = 0 }
       groups[key] = group
       order[#order + 1] = group
     end
@@ -47,9 +46,32 @@ function M.stacks()
     local task = group.first
     local head = format("task %d [%s]", task.id, describe(task, now))
     if group.count > 1 then head = format("%s and %d more like it", head, group.count - 1) end
-    out[i] = format("%s:\n%s\ncreated by %s\n", head, group.stack, task.created_by)
+    out[i] = format("%s:\n%s\ncreated by %s\n", head, task.stack, task.created_by)
   end
   return concat(out, "\n")
+end
+
+-- All tasks, as text.
+function M.stacks()
+  local stacks, tasks = raw.task_stacks(), M.tasks()
+  for _, task in ipairs(tasks) do task.stack = stacks[task.id] or "" end
+  return paragraphs(tasks)
+end
+
+---@param opts? weft.leaks_options
+---@return weft.leaked[]
+function M.leaks(opts)
+  if opts ~= nil and type(opts) ~= "table" then
+    raw.bad_arg(1, "leaks", "table of options", opts)
+  end
+  local reclaim = opts and opts.reclaim
+  if reclaim ~= nil and type(reclaim) ~= "boolean" then
+    raw.bad_arg(1, "leaks", "reclaim as boolean", reclaim)
+  end
+  raw.collect()
+  local tasks = raw.leaks_now(reclaim)
+  if reclaim then raw.abandon_loads(tasks) end
+  return tasks
 end
 
 local function failure_text()
@@ -88,6 +110,19 @@ function reports.pending()
   local text = M.stacks()
   if text == "" then return nil end
   return "weft: main has returned; cut off:\n\n" .. text
+end
+
+-- The tasks that nothing could ever wake.
+function reports.leaks()
+  local tasks = raw.leaks_now(false)
+  if #tasks == 0 then return nil end
+  return format("weft: main has returned; %d task%s can never wake again:\n\n%s", #tasks,
+    #tasks == 1 and "" or "s", paragraphs(tasks))
+end
+
+-- On request, while the program runs.
+function reports.dump()
+  return format("weft: %d live tasks\n\n%s\n", raw.ntasks(), M.stacks())
 end
 
 raw.set_reporter(function(kind) return reports[kind]() end)

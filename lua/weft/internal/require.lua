@@ -4,7 +4,7 @@
 -- requires a module which another task is loading waits for it.
 local _, raw = ...
 
-local error, type, tostring, ipairs, pcall = error, type, tostring, ipairs, pcall
+local error, type, tostring, ipairs, each, pcall = error, type, tostring, ipairs, next, pcall
 local loadfile, ALL = loadfile, math.huge
 local concat = table.concat
 local protect = raw.import("task").protect
@@ -36,9 +36,14 @@ local function find_loader(name)
   raw.raise(("module '%s' not found:%s"):format(name, concat(tried)))
 end
 
-local function finish(name, job, ok, result)
+-- The load is over; whoever waits for it looks again.
+local function leave(name, job)
   loading[name] = nil
   if job.queue then raw.queue_wake(job.queue, ALL) end
+end
+
+local function finish(name, job, ok, result)
+  leave(name, job)
   if not ok then error(result, 0) end
   local loaded = package.loaded
   if result ~= nil then
@@ -75,6 +80,15 @@ function raw.require(name)
   local job = { task = raw.id() }
   loading[name] = job
   return finish(name, job, protect(loader, name))
+end
+
+-- Modules whose loading was left to one of these tasks, which were reclaimed, can be loaded anew.
+function raw.abandon_loads(tasks)
+  for _, task in ipairs(tasks) do
+    for name, job in each, loading do
+      if job.task == task.id then leave(name, job) end
+    end
+  end
 end
 
 _G.require = raw.require

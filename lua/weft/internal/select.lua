@@ -66,7 +66,7 @@ end
 
 local POLL = [[
   if would_wait and ch%d == default and %s poll_is_free() then
-    return %d
+    return %d, nil, nil
   end
 ]]
 

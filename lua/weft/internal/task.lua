@@ -46,6 +46,19 @@ local function overdue(list)
   M.catch(list.future, list.err, list.trace)
 end
 
-raw.set_run_defers(M.run_defers, overdue)
+-- What becomes of those who await a task that is reclaimed; internal/future.lua sets it.
+M.forsake = nil
+
+-- The last turn of a task that nothing could wake: the deferred calls that are left, in `list`
+-- when it was in the middle of them. A failed one has its failure in there, which goes its way.
+local function reclaim(list, failed, err, trace)
+  list = list or raw.take_defers()
+  if failed then return M.run_defers(list, list.err, list.trace) end
+  local future = list and list.future
+  M.run_defers(list)
+  if future then M.forsake(future, err, trace) end
+end
+
+raw.set_run_defers(M.run_defers, overdue, reclaim)
 
 return M

@@ -58,9 +58,10 @@ return {
   },
 
   { file = "runtime/task/main.c",
-    { "--warn-pending says nothing", "main", "if (rt->warn_pending) warn(vm);", "" },
-    { "what main cuts off is always told", "main go", "if (rt->warn_pending) warn(vm);",
-      "warn(vm);" },
+    { "--warn-pending says nothing", "main", "if (rt->warn_pending) wf_main_report",
+      "if (rt == NULL) wf_main_report" },
+    { "what main cuts off is always told", "main go", "if (rt->warn_pending) wf_main_report",
+      "if (rt != NULL) wf_main_report" },
     { "after a panic nothing runs any more", "embed/host module",
       "vm->stop = vm->main_failed = false;", "vm->main_failed = false;" },
     { "a frame of game time fires one timer", "embed/host module",

@@ -55,7 +55,7 @@ return {
       "alarm->creator = vm->current != NULL ? vm->current->id : 0;", "alarm->creator = 0;" },
     { "reset of an after_func starts it twice", "time",
       "bool was_armed = wf_alarm_stop(alarm);",
-      "bool was_armed = wf_timer_armed(&alarm->timer);\n  if (was_armed) wf_task_go_ref(vm, " ..
+      "bool was_armed = wf_timer_armed(&alarm->timer);\n  if (was_armed) wf_task_go_anchor(vm, " ..
       "alarm->fn, 1, 0);\n  (void)wf_alarm_stop(alarm);" },
   },
 

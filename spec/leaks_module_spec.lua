@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+-- weft.leaks where the host is not weft: what its own stacks have counts.
+-- Subject: runtime/task/leaks.c
+
+local proc = require 'support.proc'
+
+-- The folder of the running weft, where weft.so lies.
+local dir = (proc.bin or ''):match('^(.*)/[^/]*$') or '.'
+
+-- Runs code in plain LuaJIT, with weft.so to be found; no sanitizer's build can be loaded there.
+local function prints(code, out)
+  if proc.sanitized() then pending "a sanitizer's build is no module" end
+  local path = os.tmpname()
+  proc.write_file(path, [[
+    local function park(weft, ch) weft.go(function() ch:recv() end) end
+    local function settle(weft) weft.run(function() weft.sleep(0.01) end) end
+  ]] .. code)
+  local r = proc.shell('luajit ' .. path,
+    { before = ('export LUA_CPATH=%s;'):format(proc.quote(dir .. '/?.so;;')) })
+  os.remove(path)
+  assert.same({ 0, out, '' }, { r.status, r.out, r.err })
+end
+
+describe('in another host, leaks', function()
+  it('counts what the main chunk has in its locals', function()
+    prints([[
+      local weft = require 'weft'
+      local function start(ch) park(weft, ch) return ch end
+      local ch = start(weft.chan())
+      settle(weft)
+      weft.run(function() print(#weft.leaks()) end)
+      ch = ch:len()
+      weft.run(function() print(#weft.leaks()) end)
+    ]], '0\n1\n')
+  end)
+
+  it('can be asked outside of any task, and reclaims there', function()
+    prints([[
+      local weft = require 'weft'
+      weft.go(function()
+        weft.defer(print, 'deferred')
+        weft.chan():recv()
+      end)
+      settle(weft)
+      print(#weft.leaks(), #weft.leaks { reclaim = true }, weft.ntasks())
+      print(weft.step())
+    ]], '1\t1\t1\ndeferred\n0\t0\tnil\n')
+  end)
+
+  it('counts what a coroutine of the host has', function()
+    prints([[
+      local weft = require 'weft'
+      coroutine.wrap(function()
+        local ch = weft.chan()
+        park(weft, ch)
+        weft.run(function() weft.sleep(0.01) print(#weft.leaks()) end)
+        print(#weft.leaks())
+        coroutine.wrap(function() print(#weft.leaks()) end)()
+        return ch
+      end)()
+      settle(weft)
+      print(#weft.leaks())
+    ]], '0\n0\n0\n1\n')
+  end)
+
+  it('counts the results of the main task until the host has them', function()
+    prints([[
+      local weft = require 'weft'
+      local function run()
+        return weft.run(function()
+          local ch = weft.chan()
+          park(weft, ch)
+          weft.on_panic(function() print('panic', #weft.leaks()) end)
+          weft.go(function()
+            weft.defer(weft.yield)
+            error 'x'
+          end)
+          weft.yield()
+          return ch
+        end)
+      end
+      local ch = run()
+      print(#weft.leaks())
+      ch = ch:len()
+      print(#weft.leaks())
+    ]], 'panic\t0\n0\n1\n')
+  end)
+
+  it('finds nothing while it has never seen the main thread of the host', function()
+    prints([[
+      local weft
+      coroutine.wrap(function()
+        weft = require 'weft'
+        park(weft, weft.chan())
+        settle(weft)
+        print(#weft.leaks())
+      end)()
+      settle(weft)
+      print(#weft.leaks())
+    ]], '0\n1\n')
+  end)
+end)
