@@ -237,13 +237,21 @@ describe('example pitfalls', function()
       'status 2')
   end)
 
+  -- All ten have read before the first writes; in the torture build, some.
+  local function loses_updates(text)
+    local balance = tonumber(text:match 'balance: (%d+), expected 10\n')
+    assert.is_true(proc.torture() and balance < 10 or balance == 1, text)
+  end
+
   it('lost_update: nothing but the wrong sum', function()
-    shows('lost_update', 'balance: 1, expected 10', 'status 0')
+    shows('lost_update', 'status 0')
+    loses_updates(shown.lost_update)
   end)
 
   it('runs one of them by its name', function()
     local r = proc.weft { folder .. 'pitfalls.lua', 'lost_update' }
-    assert.same({ 'balance: 1, expected 10\n', '', 0 }, { r.out, r.err, r.status })
+    assert.same({ '', 0 }, { r.err, r.status })
+    loses_updates(r.out)
     r = proc.weft { folder .. 'pitfalls.lua', 'no such' }
     has(r.err, 'no such pitfall: no such')
     assert.equals(2, r.status)

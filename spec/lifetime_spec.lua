@@ -112,6 +112,26 @@ describe('a function that is to be started', function()
     assert.is_nil(next(weak))
     cancel()
   end)
+
+  it('is let go of when its timer has fired or was stopped, though it refers to that', function()
+    local weak, ran = setmetatable({}, { __mode = 'k' }), 0
+    local function lose()
+      local fired, stopped, again
+      fired = time.after_func(1, function() ran = ran + (fired and 1 or 0) end)
+      stopped = time.after_func(1, function() return stopped end)
+      again = time.after_func(1, function()
+        ran = ran + 1
+        if ran < 4 then again:reset(1) end
+      end)
+      stopped:stop()
+      weak[fired], weak[stopped], weak[again] = true, true, true
+    end
+    lose()
+    weft.sleep(10)
+    assert.equals(4, ran)
+    collect()
+    assert.is_nil(next(weak))
+  end)
 end)
 
 describe('a wait', function()

@@ -50,13 +50,15 @@ return {
 
   { file = "runtime/conc/alarm.c",
     { "an armed after_func that nobody refers to is collected", "lifetime",
-      "  wf_obj_hold(&alarm->held, &alarm->obj);\n", "" },
+      "    wf_obj_hold(&alarm->held, &alarm->obj);\n", "" },
+    { "an after_func that has fired or was stopped keeps its function", "lifetime torture",
+      "if (!vm->orphaned) luaL_unref(vm->L, LUA_REGISTRYINDEX, alarm->fn);", "(void)vm;" },
     { "after_func tells no creator", "time",
       "alarm->creator = vm->current != NULL ? vm->current->id : 0;", "alarm->creator = 0;" },
     { "reset of an after_func starts it twice", "time",
-      "bool was_armed = wf_alarm_stop(alarm);",
-      "bool was_armed = wf_timer_armed(&alarm->timer);\n  if (was_armed) wf_task_go_anchor(vm, " ..
-      "alarm->fn, 1, 0);\n  (void)wf_alarm_stop(alarm);" },
+      "  bool was_armed = wf_link_in_list(&alarm->held.link);\n",
+      "  bool was_armed = wf_link_in_list(&alarm->held.link);\n" ..
+      "  if (was_armed) wf_task_go_anchor(vm, alarm->fn, 1, 0);\n" },
   },
 
   { file = "lua/weft/time.lua",
