@@ -52,7 +52,7 @@ return {
     { "an armed after_func that nobody refers to is collected", "lifetime",
       "    wf_obj_hold(&alarm->held, &alarm->obj);\n", "" },
     { "an after_func that has fired or was stopped keeps its function", "lifetime torture",
-      "if (!vm->orphaned) luaL_unref(vm->L, LUA_REGISTRYINDEX, alarm->fn);", "(void)vm;" },
+      "if (!vm->orphaned) wf_vm_drop_anchor(vm, alarm->fn);", "(void)vm;" },
     { "after_func tells no creator", "time",
       "alarm->creator = vm->current != NULL ? vm->current->id : 0;", "alarm->creator = 0;" },
     { "reset of an after_func starts it twice", "time",
