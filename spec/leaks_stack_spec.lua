@@ -244,6 +244,13 @@ describe('a coroutine that somebody has', function()
     end, forget)
   end)
 
+  it('that has died hides no leaks elsewhere', function()
+    place = coroutine.create(function(...) local _ = {} .. ... end)
+    assert.is_false((coroutine.resume(place, 1)))
+    leaks.ignores(function() end)
+    forget()
+  end)
+
   it("holds it when it is a task's", function()
     local id = leaks.park(function()
       place = coroutine.running()
