@@ -86,6 +86,20 @@ describe('in another host, leaks', function()
     ]], 'panic\t0\n0\n1\n')
   end)
 
+  it('refuses finalisers that ask while the state is closed', function()
+    prints([[
+      local weft = require 'weft'
+      park(weft, weft.chan())
+      weft.go(function() weft.defer(print) weft.select() end)
+      settle(weft)
+      kept = newproxy(true)
+      getmetatable(kept).__gc = function()
+        local ok, found = pcall(weft.leaks, { reclaim = true })
+        print(ok and #found or found:match ': (.*)')
+      end
+    ]], 'weft has been closed\n')
+  end)
+
   it('finds nothing while it has never seen the main thread of the host', function()
     prints([[
       local weft

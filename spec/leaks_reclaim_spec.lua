@@ -301,6 +301,25 @@ describe('what is reclaimed', function()
     assert.is_true(bytes_after - bytes < 50000, bytes_after - bytes .. ' bytes more')
   end)
 
+  it('may be asked for while the program is closed: nothing runs any more', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      weft.go(function() weft.defer(print, 'deferred') weft.select() end)
+      weft.go(function() weft.chan():recv() end)
+      weft.go(function() weft.sleep(5) end)
+      weft.yield()
+      kept = newproxy(true)
+      getmetatable(kept).__gc = function()
+        print(pcall(weft.tasks))
+        print((pcall(weft.leaks, { reclaim = true })))
+      end
+    ]])
+    assert.equals(0, r.status)
+    has(r.out, 'true\ttable', 'true\n')
+    assert.is_nil(r.out:find('deferred', 1, true))
+    assert.equals('', r.err)
+  end)
+
   it('is done by the next step where the host asks', function()
     local r = proc.run([[
       local weft = require 'weft'

@@ -155,6 +155,7 @@ static int leaks_protected(lua_State *L) {
 // garbage out of account only where it has been collected.
 static int l_leaks_now(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
+  if (vm->orphaned) wf_raise(L, "weft has been closed");
   leaks_call call = {
       .vm = vm, .asker = L, .reclaim = lua_toboolean(L, 1) != 0, .result = LUA_NOREF};
   int status = wf_vm_call_protected(vm, leaks_protected, &call);

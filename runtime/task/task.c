@@ -413,7 +413,9 @@ static void free_slabs(wf_vm *vm, wf_link *slabs) {
 
 static void abandon(wf_task *task, void *arg) {
   (void)arg;
-  if (task->state == WF_PARKED) wf_claim(task);
+  if (task->state != WF_PARKED) return;
+  wf_claim(task);
+  task->wait.waiter.on = NULL;  // finalisers may still list tasks
 }
 
 void wf_tasks_abandon(wf_vm *vm) { wf_tasks_each(vm, abandon, NULL); }
