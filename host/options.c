@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   OPT_WORKERS = 256,
@@ -15,8 +16,12 @@ enum {
   OPT_CLOCK,
   OPT_SEED,
   OPT_LEAKS,
-  OPT_WARN_PENDING
+  OPT_WARN_PENDING,
+  OPT_WARN_HOG,
+  OPT_PREEMPT,
 };
+
+enum { HOG_MS = 100, MAX_HOG_MS = 3600000 };
 
 static const char help[] =
     "Usage: weft [options] script.lua [args…]\n"
@@ -30,7 +35,10 @@ static const char help[] =
     "  --workers N       workers for isolated tasks, 1 to 1024 (tasks of one VM use one)\n"
     "  --clock=virtual   time jumps to the next timer when every task waits\n"
     "  --seed N          make the choices of select repeatable\n"
+    "  --preempt         tasks may be interrupted at any instruction, after 10 ms\n"
     "  --leaks           list the tasks that can never wake again when main ends\n"
+    "  --warn-hog[=MS]   report tasks that keep others waiting for more than MS milliseconds\n"
+    "                    (100); on when standard error is a terminal; 0: off\n"
     "  --warn-pending    list all tasks that the end of main cuts off\n"
     "  --version         print the version\n"
     "  --help            print this\n"
@@ -83,6 +91,14 @@ static options_action read_option(options *o, int c, char **argv) {
       }
       return OPTIONS_RUN;
     case OPT_LEAKS: o->config.warn_leaks = 1; return OPTIONS_RUN;
+    case OPT_WARN_HOG:
+      n = HOG_MS;
+      if (optarg != NULL && !read_number(optarg, 0, MAX_HOG_MS, &n)) {
+        return error("--warn-hog takes a number of milliseconds up to 3600000, not '%s'", optarg);
+      }
+      o->config.warn_hog_ms = (uint32_t)n;
+      return OPTIONS_RUN;
+    case OPT_PREEMPT: o->config.preempt = 1; return OPTIONS_RUN;
     case OPT_WARN_PENDING: o->config.warn_pending = 1; return OPTIONS_RUN;
     case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
     case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
@@ -99,10 +115,13 @@ options_action options_read(options *o, int argc, char **argv) {
                                         {"seed", required_argument, NULL, OPT_SEED},
                                         {"leaks", no_argument, NULL, OPT_LEAKS},
                                         {"warn-pending", no_argument, NULL, OPT_WARN_PENDING},
+                                        {"warn-hog", optional_argument, NULL, OPT_WARN_HOG},
+                                        {"preempt", no_argument, NULL, OPT_PREEMPT},
                                         {"version", no_argument, NULL, OPT_VERSION},
                                         {"help", no_argument, NULL, OPT_HELP},
                                         {NULL, 0, NULL, 0}};
-  *o = (options){0};
+  // Who looks at a terminal wants to know why nothing moves; a file gets only what it asked for.
+  *o = (options){.config.warn_hog_ms = isatty(STDERR_FILENO) ? HOG_MS : 0};
   o->modules = calloc((size_t)argc + 1, sizeof *o->modules);
   if (o->modules == NULL) return error("not enough memory");
   opterr = 0;

@@ -14,7 +14,9 @@
 #include <uv.h>
 
 #include "lib/lib.h"
+#include "task/hog.h"
 #include "task/main.h"
+#include "task/preempt.h"
 #include "task/task.h"
 
 const char *weft_version(void) { return WEFT_VERSION; }
@@ -41,6 +43,10 @@ static const wf_hooks hooks = {
     .settle = wf_settle,
     .interrupt = interrupt,
     .last_object_gone = last_object_gone,
+    .nudge = wf_preempt_nudge,
+    .peek_hog = wf_hog_peek,
+    .say_hog = wf_hog_say,
+    .report_hog = wf_hog_report,
 };
 
 static weft_status fail(weft *w, weft_status status, const char *words) {
@@ -84,6 +90,8 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->workers = config->workers;
   rt->warn_pending = config->warn_pending != 0;
   rt->warn_leaks = config->warn_leaks != 0;
+  rt->hog_ns = (uint64_t)config->warn_hog_ms * 1000000;
+  rt->preempt_all = config->preempt != 0;
   rt->log = config->on_log != NULL ? config->on_log : to_stderr;
   rt->log_ud = config->ud;
   rt->worker.rt = rt;
@@ -117,6 +125,7 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
   w->has_vm = true;
   if (w->config.clock == WEFT_CLOCK_VIRTUAL) wf_clock_virtual(&rt->vm.clock);
   rt->vm.now_ns = rt->vm.start_ns = wf_clock_now(&rt->vm.clock);
+  if (rt->preempt_all) rt->vm.task_flags = WF_TASK_PREEMPT;
   int status = lua_cpcall(L, open_libs, w);
   if (status == 0) return WEFT_OK;
   (void)fail_lua(w, status);
@@ -125,6 +134,8 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
 
 void wf_api_let_go(weft *w) {
   if (!w->has_vm) return;
+  wf_preempt_close(&w->rt.vm);
+  wf_monitor_stop(&w->rt);
   wf_tasks_abandon(&w->rt.vm);
   wf_obj_release_all(&w->rt.vm);
 }
@@ -374,7 +385,7 @@ weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *inf
   if (info != NULL) {
     uint64_t next = wf_timers_next(&vm->timers), now = wf_clock_now(&vm->clock);
     info->tasks = vm->stats.tasks;
-    info->ready = vm->runq.count;
+    info->ready = wf_vm_ready(vm);
     info->next_timer = next == WF_NEVER ? -1 : next > now ? (double)(next - now) / 1e9 : 0;
   }
   return conclude(w, end);

@@ -79,6 +79,14 @@ typedef struct weft_config {
   int warn_leaks;
   /* Workers, for programs that use several cores. Default: what the machine allows. */
   uint32_t workers;
+  /* Reports, through on_log, each task that keeps the others of its VM waiting for more than that
+   * many milliseconds; the report of one that does not come to an end is made while it goes on, by
+   * a thread of the runtime's own, and on_log is called there. Default: nobody watches. */
+  uint32_t warn_hog_ms;
+  /* Not zero: every task may be interrupted, as if it had called weft.preempt(true). The runtime
+   * has a thread then, and, if nobody else uses it, LuaJIT's profiler with its SIGPROF, which is
+   * sent only to the thread that runs the tasks; it must not be blocked there. */
+  int preempt;
 } weft_config;
 
 /* What has a runtime's thread at the moment. */

@@ -9,6 +9,7 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "task/preempt.h"
 #include "task/task.h"
 #include "task/trace.h"
 
@@ -43,11 +44,12 @@ static int resume_into(wf_vm *vm, lua_State *L, lua_State *co, int nargs) {
   vm->running = co;
   vm->chain_ok = ok;
   int status = lua_resume(co, nargs);
+  while (status == LUA_YIELD && wf_preempt_goes_on(vm, co)) status = lua_resume(co, 0);
   vm->depth--;
   vm->running = running;
   vm->chain_ok = chain_ok;
   vm->broken_at = broken_at;
-  if (status == LUA_YIELD && has_parked(vm)) {
+  if (status == LUA_YIELD && (has_parked(vm) || wf_preempt_caught(vm, vm->current, co))) {
     lua_pushlightuserdata(L, vm);
     return 1;
   }
@@ -64,18 +66,25 @@ static int resume_into(wf_vm *vm, lua_State *L, lua_State *co, int nargs) {
   return n + 1;
 }
 
+// Why a coroutine that has parked cannot be resumed.
+static const char *cannot_wake(wf_vm *vm, lua_State *L, lua_State *co) {
+  lua_Debug ar;
+  // A call that waits is a C function; what a hook has interrupted is not.
+  if (lua_getstack(co, 0, &ar) != 0 && lua_getinfo(co, "S", &ar) != 0 && *ar.what != 'C') {
+    return "cannot resume a coroutine whose task has been interrupted";
+  }
+  wf_task *task = wf_task_of_coroutine(vm, co);
+  const char *what = "a blocking call";
+  if (task != NULL && task->state == WF_PARKED) what = wf_reason_name(task->reason);
+  return lua_pushfstring(L, "cannot resume a coroutine that waits in %s", what);
+}
+
 // Why `co` cannot be resumed, or NULL.
 static const char *cannot_resume(wf_vm *vm, lua_State *L, lua_State *co) {
   lua_Debug ar;
   int status = lua_status(co);
   if (co == L) return "cannot resume running coroutine";
-  if (status == LUA_YIELD) {
-    if (lua_gettop(co) == 0) return NULL;
-    wf_task *task = wf_task_of_coroutine(vm, co);
-    const char *what = "a blocking call";
-    if (task != NULL && task->state == WF_PARKED) what = wf_reason_name(task->reason);
-    return lua_pushfstring(L, "cannot resume a coroutine that waits in %s", what);
-  }
+  if (status == LUA_YIELD) return lua_gettop(co) == 0 ? NULL : cannot_wake(vm, L, co);
   if (status == 0 && lua_getstack(co, 0, &ar) != 0) return "cannot resume normal coroutine";
   if (status != 0 || lua_gettop(co) == 0) return "cannot resume dead coroutine";
   return NULL;

@@ -190,12 +190,13 @@ static int l_stats(lua_State *L) {
   const wf_vm_stats *s = &vm->stats;
   lua_createtable(L, 0, 16);
   set_number(L, "tasks", (double)s->tasks);
-  set_number(L, "ready", vm->runq.count);
+  set_number(L, "ready", wf_vm_ready(vm));
   set_number(L, "workers", 1);
   set_number(L, "spawned", (double)s->spawned);
   set_number(L, "switches", (double)s->switches);
   set_number(L, "parks", (double)s->parks);
   set_number(L, "polls", (double)s->polls);
+  set_number(L, "interrupts", (double)s->interrupts);
   set_number(L, "steals", 0);
   set_number(L, "timers", vm->timers.count);
   set_number(L, "timers_fired", (double)s->timers);

@@ -48,7 +48,7 @@ static int l_step(lua_State *L) {
   if (budget_s == 0) budget_s = 1e-9;  // one task
   if (wf_main_step(vm, L, budget_s, dt_s) != WF_RUNNING) return lua_error(L);
   lua_pushnumber(L, (lua_Number)vm->stats.tasks);
-  lua_pushnumber(L, vm->runq.count);
+  lua_pushnumber(L, wf_vm_ready(vm));
   uint64_t next = wf_timers_next(&vm->timers);
   if (next == WF_NEVER) {
     lua_pushnil(L);

@@ -3,6 +3,7 @@
 // keys are kept beside the pointers so that sifting does not touch the timers themselves.
 #include "loop/timer.h"
 
+#include "base/atomic.h"
 #include "base/check.h"
 #include "base/size.h"
 #include "loop/clock.h"
@@ -12,12 +13,20 @@ typedef struct wf_timer_entry {
   wf_timer *timer;
 } entry;
 
-void wf_timers_init(wf_timers *timers, wf_mem *mem) { *timers = (wf_timers){.mem = mem}; }
+void wf_timers_init(wf_timers *timers, wf_mem *mem) {
+  *timers = (wf_timers){.mem = mem, .next = WF_NEVER};
+}
+
+// Pairs with the monitor's look (sched/monitor.c: others_wait).
+static void publish_next(wf_timers *timers) {
+  wf_store_relaxed(&timers->next, timers->count != 0 ? timers->heap[0].when : WF_NEVER);
+}
 
 void wf_timers_free(wf_timers *timers) {
   wf_mem_free(timers->mem, timers->heap, timers->capacity * sizeof(entry));
   timers->heap = NULL;
   timers->count = timers->capacity = 0;
+  publish_next(timers);
 }
 
 static bool before(const entry *a, const entry *b) {
@@ -68,6 +77,7 @@ bool wf_timer_arm(wf_timers *timers, wf_timer *timer, uint64_t when) {
   timer->when = when;
   entry e = {.when = when, .order = timers->armed_total++, .timer = timer};
   sift_up(timers->heap, timers->count++, e);
+  if (timer->slot == 1) publish_next(timers);
   return true;
 }
 
@@ -76,18 +86,18 @@ bool wf_timer_stop(wf_timers *timers, wf_timer *timer) {
   uint32_t i = timer->slot - 1;
   timer->slot = 0;
   entry last = timers->heap[--timers->count];
-  if (i == timers->count) return true;
-  if (i > 0 && before(&last, &timers->heap[(i - 1) / 4])) {
+  if (i == timers->count) {
+    // it was the last one
+  } else if (i > 0 && before(&last, &timers->heap[(i - 1) / 4])) {
     sift_up(timers->heap, i, last);
   } else {
     sift_down(timers->heap, timers->count, i, last);
   }
+  if (i == 0) publish_next(timers);
   return true;
 }
 
-uint64_t wf_timers_next(const wf_timers *timers) {
-  return timers->count != 0 ? timers->heap[0].when : WF_NEVER;
-}
+uint64_t wf_timers_next(const wf_timers *timers) { return timers->next; }
 
 uint32_t wf_timers_fire(wf_timers *timers, uint64_t now) {
   uint32_t fired = 0;

@@ -24,6 +24,7 @@ typedef struct wf_timers {
   struct wf_timer_entry *heap;
   uint32_t count, capacity;
   uint64_t armed_total;  // also the tie-breaker of equal deadlines
+  uint64_t next;         // the earliest deadline; the monitor peeks
   wf_mem *mem;
 } wf_timers;
 

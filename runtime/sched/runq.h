@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The ready queue of a VM: first in, first out. Owner: the VM's worker alone. The torture build
-// takes a random one of the first few instead, so that nothing can come to rely on the order.
+// The ready queue of a VM: first in, first out. Owner: the VM's worker alone (the monitor peeks at
+// the head). The torture build takes a random one of the first few instead, so that nothing can
+// come to rely on the order.
 #ifndef WF_SCHED_RUNQ_H
 #define WF_SCHED_RUNQ_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/rand.h"
 
 // What stands in the queue; the first member of a task.
@@ -24,7 +26,7 @@ static inline void wf_runq_push(wf_runq *q, wf_runnable *r) {
   if (q->tail != NULL) {
     q->tail->next = r;
   } else {
-    q->head = r;
+    wf_store_relaxed(&q->head, r);  // pairs with monitor.c: others_wait
   }
   q->tail = r;
   q->count++;
@@ -33,7 +35,7 @@ static inline void wf_runq_push(wf_runq *q, wf_runnable *r) {
 static inline wf_runnable *wf_runq_pop(wf_runq *q) {
   wf_runnable *r = q->head;
   if (r == NULL) return NULL;
-  q->head = r->next;
+  wf_store_relaxed(&q->head, r->next);  // likewise
   if (q->head == NULL) q->tail = NULL;
   q->count--;
   return r;

@@ -4,10 +4,12 @@
 #ifndef WF_SCHED_RUNTIME_H
 #define WF_SCHED_RUNTIME_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/mem.h"
+#include "sched/monitor.h"
 #include "sched/vm.h"
 #include "sched/worker.h"
 
@@ -34,6 +36,15 @@ typedef struct wf_hooks {
   void (*interrupt)(struct wf_runtime *rt);
   // The VM of the runtime is orphaned and its last object has gone.
   void (*last_object_gone)(struct wf_runtime *rt);
+  // From the monitor, under its lock: has the worker's thread look into the slice preempt.nudge as
+  // soon as it can.
+  void (*nudge)(wf_vm *vm, pthread_t thread);
+  // From the monitor, under its lock: copies what the struct of the running task says.
+  void (*peek_hog)(wf_vm *vm, const struct wf_task *task, wf_hog *hog);
+  // From the monitor: reports a slice that goes on.
+  void (*say_hog)(struct wf_runtime *rt, const wf_hog *hog);
+  // From the worker, between tasks: reports a slice that is over.
+  void (*report_hog)(wf_vm *vm, const wf_hog *hog);
 } wf_hooks;
 
 typedef struct wf_runtime {
@@ -45,11 +56,14 @@ typedef struct wf_runtime {
   uint64_t next_task_id;
   uint32_t workers;  // as configured
   wf_end end;
-  bool warn_pending;  // list the tasks that the end of main cuts off
-  bool warn_leaks;    // list the tasks that can never wake when main ends
-  bool module_mode;   // the host is not weft: nothing here may end the process or replace stdio
-  int oom_ref;        // the report when there is no memory to make one
-  int panic_ref;      // in the main VM's registry: the text of the panic or deadlock report
+  wf_monitor *monitor;  // NULL until it is wanted
+  uint64_t hog_ns;      // a task that keeps the VM for longer is reported; 0: never
+  bool preempt_all;     // every task may be interrupted
+  bool warn_pending;    // list the tasks that the end of main cuts off
+  bool warn_leaks;      // list the tasks that can never wake when main ends
+  bool module_mode;     // the host is not weft: nothing here may end the process or replace stdio
+  int oom_ref;          // the report when there is no memory to make one
+  int panic_ref;        // in the main VM's registry: the text of the panic or deadlock report
   void (*log)(void *ud, const char *text);
   void *log_ud;
 } wf_runtime;

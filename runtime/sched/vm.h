@@ -6,6 +6,7 @@
 #define WF_SCHED_VM_H
 
 #include <lua.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,7 +27,8 @@ struct wf_site;
 
 // Counters of weft.stats(); they only ever grow, but for `tasks`.
 typedef struct wf_vm_stats {
-  uint64_t switches, parks, polls, timers, spawned;
+  uint64_t switches;  // the number of the slice; the monitor peeks
+  uint64_t parks, polls, timers, spawned, interrupts;
   uint64_t tasks;  // live now
   uint64_t lock_waits, lock_wait_ns;
 } wf_vm_stats;
@@ -71,24 +73,42 @@ typedef struct wf_sites {
   wf_site_entry cache[WF_SITE_CACHE];
 } wf_sites;
 
+// Tasks that may be interrupted (task/preempt.c).
+typedef struct wf_preempt {
+  bool on;              // the hook belongs into this VM; the monitor peeks
+  uint32_t tasks;       // live tasks that have asked for it
+  uint64_t nudge;       // the slice that is to be looked into; written by the monitor
+  lua_State *caught;    // the coroutine whose hook has yielded just now
+  uint32_t steps;       // from there, to a place where it can stay
+  wf_runq stopped;      // interrupted tasks: ready, but others had to wait for them
+  uint64_t stopped_ns;  // the coarse clock when the last one was put there
+  // The profiler's signal. A handler on this same thread reads and writes the first three.
+  volatile sig_atomic_t hold;             // it is to leave LuaJIT alone
+  volatile sig_atomic_t asked, answered;  // signals, and the last one that LuaJIT has answered
+  sig_atomic_t doubtful;                  // one that it has not answered
+} wf_preempt;
+
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
   lua_State *L;               // the scheduler's own state: no task ever runs on it
   lua_State *host;            // the main thread of the Lua state; NULL: not seen yet
-  struct wf_task *current;    // the task that runs now, NULL between tasks
+  struct wf_task *current;    // the task that runs now, NULL between tasks; the monitor peeks
   lua_State *running;         // the innermost coroutine that weft resumed
   bool chain_ok;              // every coroutine from the task down to `running` can yield
   lua_State *broken_at;       // when not: the one whose stack holds the C function
   bool main_failed;           // main has ended by an error that weft.on_panic's function got
   bool stop;                  // run no further task: main has ended, or a panic
   atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
+  bool hog;                   // set by the monitor: the slice is to be reported when it ends
+  uint8_t task_flags;         // of a new task
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
   const char *stack_base;     // where the first of these was resumed, on the C stack
   const lua_State *error_at;  // the coroutine that the error noted last has reached
   int error_depth;            // the depth of its stack there, INT32_MAX: it left a coroutine
   bool busy;                  // a run or a step is under way
   wf_runq runq;
+  wf_preempt preempt;
   wf_clock clock;
   uint64_t start_ns;  // zero of weft.time.monotonic()
   uint64_t now_ns;    // the clock at the last turn of the loop,
@@ -114,6 +134,19 @@ typedef struct wf_vm {
   bool owns_state;   // lua_close at the end
   wf_vm_stats stats;
 } wf_vm;
+
+// Tasks that are ready.
+static inline uint32_t wf_vm_ready(const wf_vm *vm) {
+  return vm->runq.count + vm->preempt.stopped.count;
+}
+
+// Lets one of the interrupted tasks stand with the others again; false when there is none.
+static inline bool wf_vm_readmit(wf_vm *vm) {
+  wf_runnable *r = wf_runq_pop(&vm->preempt.stopped);
+  if (r == NULL) return false;
+  wf_runq_push(&vm->runq, r);
+  return true;
+}
 
 // Values that must be at hand where nothing may allocate.
 typedef enum wf_vm_ref {

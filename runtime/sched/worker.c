@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "sched/runtime.h"
 
-enum { BATCH = 64, POLL_NS = 100000 };
+enum { BATCH = 64, POLL_NS = 100000, TURN_NS = 10000000 };
 
 void wf_worker_fire_timers(wf_worker *worker) {
   wf_vm *vm = worker->vm;
@@ -26,8 +26,20 @@ static void poll_loop(wf_worker *worker) {
   wf_loop_turn(&worker->loop);
 }
 
-static void round_of_tasks(wf_worker *worker) {
-  worker->rt->hooks->run_batch(worker->vm, BATCH);
+// Whether a task is ready. Interrupted ones go on when nobody else does, or when the others have
+// had as long a turn as theirs: one at a time, so that those it has kept waiting are not behind
+// all of its kind.
+static bool has_ready(wf_vm *vm) {
+  if (WF_UNLIKELY(vm->preempt.stopped.count != 0) &&
+      (vm->runq.count == 0 || wf_clock_coarse_ns() - vm->preempt.stopped_ns >= TURN_NS)) {
+    return wf_vm_readmit(vm);
+  }
+  return vm->runq.count != 0;
+}
+
+static void round_of_tasks(wf_worker *worker, uint32_t max) {
+  worker->rt->hooks->run_batch(worker->vm, max);
+  wf_monitor_settle(worker);
   wf_worker_fire_timers(worker);
   poll_loop(worker);
 }
@@ -45,18 +57,20 @@ bool wf_worker_jump(wf_worker *worker) {
 static bool wait_for_more(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->rt->hooks->settle(vm);
-  if (vm->runq.count != 0) return true;
+  if (has_ready(vm)) return true;
   bool pending = wf_loop_pending(&worker->loop);
   uint64_t next = wf_timers_next(&vm->timers);
   if (!pending && next == WF_NEVER) return false;
   if (vm->clock.is_virtual && next != WF_NEVER) {
     if (pending) wf_loop_turn(&worker->loop);
-    if (vm->runq.count == 0) (void)wf_worker_jump(worker);
+    if (!has_ready(vm)) (void)wf_worker_jump(worker);
     return true;
   }
   uint64_t now = wf_clock_now(&vm->clock);
   uint64_t timeout = next == WF_NEVER ? WF_NEVER : next > now ? next - now : 0;
+  wf_monitor_sleep(worker);
   wf_loop_wait(&worker->loop, timeout);
+  wf_monitor_wake(worker);
   worker->polled_ns = now;
   wf_worker_fire_timers(worker);
   return true;
@@ -83,8 +97,8 @@ wf_outcome wf_worker_run(wf_worker *worker) {
   wf_worker_fire_timers(worker);
   while (!vm->stop) {
     see_interrupt(worker);
-    if (vm->runq.count != 0) {
-      round_of_tasks(worker);
+    if (has_ready(vm)) {
+      round_of_tasks(worker, BATCH);
     } else if (!wait_for_more(worker)) {
       return WF_ASLEEP;
     }
@@ -100,16 +114,14 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {
     see_interrupt(worker);
-    if (vm->runq.count == 0) {
+    if (!has_ready(vm)) {
       if (!wf_loop_pending(&worker->loop) && wf_timers_next(&vm->timers) == WF_NEVER) {
         return WF_ASLEEP;
       }
       return WF_IDLE;
     }
     // One task at a time under a budget: a slice may be long.
-    worker->rt->hooks->run_batch(vm, budget_ns == WF_NEVER ? BATCH : 1);
-    wf_worker_fire_timers(worker);
-    poll_loop(worker);
+    round_of_tasks(worker, budget_ns == WF_NEVER ? BATCH : 1);
     if (budget_ns != WF_NEVER && wf_clock_machine_ns() - start >= budget_ns) return WF_BUDGET;
   }
   return WF_STOPPED;

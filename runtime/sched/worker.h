@@ -15,6 +15,7 @@ typedef struct wf_worker {
   wf_loop loop;
   bool jumps;          // a virtual clock moves by itself: in wf_worker_run, not in steps
   uint64_t polled_ns;  // the machine's time when the event loop was last looked at
+  bool asleep;         // it waits for something to happen; pairs with wf_monitor.asleep
 } wf_worker;
 
 typedef enum wf_outcome {

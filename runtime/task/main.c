@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "sched/worker.h"
+#include "task/preempt.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -14,6 +15,13 @@ static void begin(wf_vm *vm) {
   vm->busy = true;
   vm->stop = vm->main_failed = false;
   vm->rt->end = WF_RUNNING;
+  if (vm->rt->preempt_all) wf_preempt_start(vm);
+  wf_monitor_enter(vm->worker);
+}
+
+static void end(wf_vm *vm) {
+  wf_monitor_leave(vm->worker);
+  vm->busy = false;
 }
 
 typedef struct report_call {
@@ -113,7 +121,7 @@ wf_end wf_main_run(wf_vm *vm, lua_State *L, int fn, bool results) {
       warn(vm);
     }
   }
-  vm->busy = false;
+  end(vm);
   bool done = task->state == WF_DONE, fit = true;
   if (rt->end == WF_END_MAIN && vm->main_failed) {
     rt->end = WF_END_HANDLED;
@@ -184,10 +192,10 @@ static void collect_with_rest(const frame *f) {
 wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s) {
   WF_CHECK(!vm->busy);
   wf_runtime *rt = vm->rt;
+  if (dt_s >= 0) wf_clock_virtual(&vm->clock);
   begin(vm);
   frame f = {.vm = vm, .start_ns = wf_clock_machine_ns()};
   f.budget_ns = budget_s > 0 ? wf_clock_after(0, budget_s) : WF_NEVER;
-  if (dt_s >= 0) wf_clock_virtual(&vm->clock);
   // However small the budget, and whatever used it up: a step takes the program one task further.
   wf_worker_fire_timers(vm->worker);
   wf_task_run_batch(vm, 1);
@@ -197,7 +205,7 @@ wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s) {
     run_ready(&f);
   }
   collect_with_rest(&f);
-  vm->busy = false;
+  end(vm);
   if (rt->end != WF_RUNNING) lua_rawgeti(L, LUA_REGISTRYINDEX, rt->panic_ref);
   return rt->end;
 }

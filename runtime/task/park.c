@@ -193,7 +193,7 @@ static bool held_long_enough(wf_vm *vm) {
 // torture build, which takes who is ready at random, these also give everybody a turn.)
 static void move_time_for_polls(wf_vm *vm) {
   wf_polls *polls = &vm->polls;
-  uint32_t others = vm->runq.count;
+  uint32_t others = wf_vm_ready(vm);
   if (polls->ready != others) polls->slices = polls->count = 0;
   polls->passed = vm->stats.switches;
   polls->ready = others;

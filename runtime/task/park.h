@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/check.h"
 #include "task/obj.h"
 #include "task/task.h"
@@ -64,7 +65,7 @@ static inline int wf_park(wf_vm *vm, lua_State *L, wf_reason reason, int nkeep) 
   WF_ASSERT(nkeep >= 1 && lua_gettop(L) >= nkeep);
   task->at = L;
   task->state = WF_PARKED;
-  task->reason = (uint8_t)reason;
+  wf_store_relaxed(&task->reason, (uint8_t)reason);  // pairs with task/hog.c: wf_hog_peek
   task->since_ns = vm->now_ns;
   vm->stats.parks++;
   // Scripts can take tables apart, so that the values on the parked stack are no proof that what

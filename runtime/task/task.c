@@ -11,6 +11,7 @@
 #include "sched/runtime.h"
 #include "task/panic.h"
 #include "task/park.h"
+#include "task/preempt.h"
 #include "task/site.h"
 
 enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2) };
@@ -32,7 +33,9 @@ static wf_task *task_of(wf_runnable *r) { return wf_container_of(r, wf_task, run
 static void drop_slab(wf_vm *vm, wf_slab *slab) {
   wf_list_remove(&slab->link);
   wf_vm_drop_anchor(vm, slab->anchors);
+  wf_monitor_lock(vm->rt);
   wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
+  wf_monitor_unlock(vm->rt);
 }
 
 // Raises on L when memory is out; a slab that was made by then is kept for the next time.
@@ -163,11 +166,12 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
   }
   lua_xmove(L, co, n);
   task->at = co;
-  task->id = ++vm->rt->next_task_id;
-  task->creator = vm->current != NULL ? vm->current->id : 0;
-  task->site = site;
-  task->flags = 0;
-  task->reason = WF_WAIT_NONE;
+  // These four, of which the site brings its text along, pair with task/hog.c: wf_hog_peek.
+  wf_store_relaxed(&task->id, ++vm->rt->next_task_id);
+  wf_store_relaxed(&task->creator, vm->current != NULL ? vm->current->id : 0);
+  wf_store_release(&task->site, site);
+  task->flags = vm->task_flags;
+  wf_store_relaxed(&task->reason, WF_WAIT_NONE);
   task->state = WF_PARKED;
   vm->stats.spawned++;
   vm->stats.tasks++;
@@ -186,8 +190,8 @@ static int go_protected(lua_State *L) {
   go_call *call = lua_touserdata(L, 1);
   wf_vm_push_anchor(call->vm, L, call->fn);
   wf_task *task = wf_task_go(call->vm, L, 2);
-  task->creator = call->creator;
-  task->site = call->site;
+  wf_store_relaxed(&task->creator, call->creator);
+  wf_store_release(&task->site, call->site);
   return 0;
 }
 
@@ -201,6 +205,7 @@ void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site) {
 static void retire(wf_vm *vm, wf_task *task) {
   bool failed = (task->flags & WF_TASK_FAILED) != 0;
   vm->stats.tasks--;
+  if (WF_UNLIKELY(task->flags & WF_TASK_PREEMPT)) wf_preempt_ended(vm);
   if (task->flags & WF_TASK_MAIN) vm->stop = true;
   if (task->flags & WF_TASK_KEEP) {
     task->state = WF_DONE;
@@ -259,15 +264,20 @@ static void run_one(wf_vm *vm, wf_task *task) {
   lua_State *co = task->co;
   int nargs = task->at == co ? task->nresults : 0;
   task->state = WF_RUN;
-  vm->current = task;
   vm->running = co;
   vm->chain_ok = true;
-  vm->stats.switches++;
+  if (WF_UNLIKELY(task->flags & WF_TASK_PREEMPT)) wf_preempt_refresh(vm);
+  // Both pair with monitor.c: look. Who sees the task sees its slice's number, and its struct.
+  wf_store_relaxed(&vm->stats.switches, vm->stats.switches + 1);
+  wf_store_release(&vm->current, task);
   int status = lua_resume(co, nargs);
-  vm->current = NULL;
+  while (status == LUA_YIELD && wf_preempt_goes_on(vm, co)) status = lua_resume(co, 0);
+  wf_store_relaxed(&vm->current, NULL);
   vm->running = NULL;
   if (WF_LIKELY(status == LUA_YIELD)) {
-    if (WF_UNLIKELY(task->state == WF_RUN)) wf_panic_stray_yield(vm, task);
+    if (WF_UNLIKELY(task->state == WF_RUN) && !wf_preempt_caught(vm, task, co)) {
+      wf_panic_stray_yield(vm, task);
+    }
     return;
   }
   finish(vm, task, status);
@@ -283,7 +293,8 @@ static int yield_one(lua_State *L) {
 // be seen from outside.
 bool wf_task_can_run_from(lua_State *L) {
   lua_State *co = lua_newthread(L);
-  lua_pushcfunction(co, yield_one);
+  lua_pushcfunction(L, yield_one);  // here: what raises on `co` would not be caught
+  lua_xmove(L, co, 1);
   bool can = lua_resume(co, 0) == LUA_YIELD && lua_gettop(co) == 1;
   lua_pop(L, 1);
   return can;
@@ -312,6 +323,7 @@ static void run_batch(wf_vm *vm, uint32_t max) {
 #endif
     if (r == NULL) return;
     run_one(vm, task_of(r));
+    if (WF_UNLIKELY(wf_load_relaxed(&vm->hog))) return;  // pairs with monitor.c: mark
     // Tasks that compute must not keep timers and I/O waiting for the rest of the batch. Every
     // eighth time a look at the coarse clock (7 ns), which moves every few milliseconds.
     if ((max & 7) == 0) {
@@ -366,6 +378,8 @@ static void report_overdue(wf_task *task, void *arg) {
 // One look at everything in the queue; true when somebody was run.
 static bool last_pass(wf_vm *vm) {
   bool any = false;
+  while (wf_vm_readmit(vm)) {
+  }
   for (uint32_t left = vm->runq.count; left > 0; left--) {
     wf_runnable *r = wf_runq_pop(&vm->runq);
     if (task_of(r)->flags & (WF_TASK_FAILED | WF_TASK_HANDLER)) {

@@ -26,6 +26,7 @@ typedef enum wf_task_flag {
   WF_TASK_HANDED_OUT = 2,  // a script has seen its coroutine: it is not used again
   WF_TASK_DEFERRING = 4,   // runs its deferred calls; its own function has ended
   WF_TASK_FAILED = 8,      // ended by an error, which is on top of the stack of `co`
+  WF_TASK_PREEMPT = 16,    // may be interrupted (task/preempt.h)
   WF_TASK_MAIN = 32,       // its end is the end of the run
   WF_TASK_HANDLER = 64,    // runs weft.on_panic's function: its own panic ends the runtime
 } wf_task_flag;

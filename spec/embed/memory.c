@@ -65,6 +65,7 @@ static const char workload[] =
     "  local gen = coroutine.wrap(function() for i = 1, 3 do weft.sleep(0.1) coroutine.yield(i) "
     "end end)\n"
     "  assert(gen() == 1 and gen() == 2)\n"
+    "  weft.async(function() weft.preempt(true) end):await()\n"
     "  weft.defer(function() end)\n"
     "  weft.name(weft.chan(), 'labelled')\n"
     "  assert(#weft.stacks() > 0)\n"
@@ -84,7 +85,11 @@ static const char workload[] =
 // One run with the fail_at-th allocation failing; whether it got to its end without any failure.
 static bool run_once(long fail_at) {
   meter m = {.fail_at = fail_at};
-  weft_config config = {.alloc = metered, .alloc_ud = &m, .clock = WEFT_CLOCK_VIRTUAL, .seed = 7};
+  weft_config config = {.alloc = metered,
+                        .alloc_ud = &m,
+                        .clock = WEFT_CLOCK_VIRTUAL,
+                        .seed = 7,
+                        .warn_hog_ms = 60000};
   config.on_panic = NULL;
   weft *w = NULL;
   weft_status status = weft_open(&config, &w);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// The monitor: a thread of the runtime that watches for how long its worker stays with one task.
+// A task that keeps the VM while others wait for it is reported once for each such slice; one that
+// may be interrupted is, after 10 ms. There is a monitor only where one of the two is wanted.
+//
+// What the worker does for it on its way costs nothing: of fields that it writes anyway (the count
+// of switches, the current task, lengths of queues, the next deadline) the monitor reads the
+// latest value. The rest, and all that is rare, is under the monitor's lock.
+//
+// Symbols: wf_monitor
+#ifndef WF_SCHED_MONITOR_H
+#define WF_SCHED_MONITOR_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/atomic.h"
+
+typedef struct wf_monitor wf_monitor;
+struct wf_runtime;
+struct wf_worker;
+struct wf_vm;
+
+// A slice that takes long: what the monitor has seen of it, in a copy that anybody may read.
+typedef struct wf_hog {
+  uint64_t slice;    // vm->stats.switches while it lasts
+  uint64_t kept_ns;  // for how long others have waited; not: while the process was stopped
+  uint64_t cpu_ns;   // in which the thread has computed that much, when it can be known
+  bool has_cpu;
+  bool said;               // the monitor has reported it while it lasted
+  uint64_t task, creator;  // their numbers
+  const char *waited;      // what the task did last before it became ready
+  char created[LUA_IDSIZE + 16];
+  char place[LUA_IDSIZE + 16];  // where it was seen, "" when there was no way to look
+} wf_hog;
+
+// What can be asked of a worker's thread while a slice lasts is up to task/preempt.c: see
+// wf_hooks.nudge.
+
+// Starts the monitor if it is not there yet. False when the system refuses a thread. Worker.
+bool wf_monitor_start(struct wf_runtime *rt);
+
+// Ends it and waits for its thread.
+void wf_monitor_stop(struct wf_runtime *rt);
+
+// The calling thread begins, or ends, to run the worker's tasks.
+void wf_monitor_enter(struct wf_worker *worker);
+void wf_monitor_leave(struct wf_worker *worker);
+
+// The worker is about to sleep until something happens, and has woken again.
+void wf_monitor_sleep(struct wf_worker *worker);
+void wf_monitor_wake(struct wf_worker *worker);
+
+// While the lock is held no pointer that the monitor has read becomes invalid: what takes memory
+// away that it may look into (tasks, places) does so under the lock. Nobody calls out with it.
+// Without a monitor they do nothing.
+void wf_monitor_lock(struct wf_runtime *rt);
+void wf_monitor_unlock(struct wf_runtime *rt);
+
+// Where the running task is, from wf_hooks.nudge's answer. Worker.
+void wf_monitor_note_place(struct wf_vm *vm, const char *place, int line);
+
+// The worker reports a long slice that has come to its end, if there was one. Between tasks.
+void wf_monitor_settle(struct wf_worker *worker);
+
+#endif

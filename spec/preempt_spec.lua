@@ -1,0 +1,531 @@
+-- SPDX-License-Identifier: MIT
+-- Tasks that may be interrupted: where they are, where never, and that nobody else is. In real time
+-- and in processes of their own: what is late is so in computing time, which other programs on the
+-- machine take nothing away from.
+
+local weft = require 'weft'
+local proc = require 'support.proc'
+local util = require 'support.util'
+local has = util.has
+
+local PRELUDE = [[
+local weft = require 'weft'
+local time = weft.time
+local clock = os.clock
+local function compute(s)
+  local t = clock()
+  while clock() - t < s do end
+end
+-- Sleeps n times for s seconds; the most computing that went on in one.
+local function longest(n, s)
+  local worst = 0
+  for _ = 1, n do
+    local t = clock()
+    weft.sleep(s)
+    worst = math.max(worst, clock() - t)
+  end
+  return worst
+end
+-- Starts fn as a task that may be interrupted, and lets it run.
+local function hog(fn, ...)
+  weft.go(function(...)
+    assert(weft.preempt(true) ~= nil)
+    return fn(...)
+  end, ...)
+  weft.sleep(0.001)
+end
+]]
+
+local function run(code, opts)
+  opts = opts or {}
+  opts.seconds = opts.seconds or 40
+  return proc.run(PRELUDE .. code, opts)
+end
+
+local function prints(out, code, opts)
+  local r = run(code, opts)
+  assert.same({ 0, out, '' }, { r.status, r.out, r.err })
+  return r
+end
+
+-- The same with the compiler on and off.
+local function both_ways(name, out, code)
+  it(name, function() prints(out, code) end)
+  it(name .. ', interpreted', function() prints(out, 'jit.off() jit.flush()' .. code) end)
+end
+
+describe('preempt', function()
+  it('says what it was', function()
+    prints('false\ttrue\ttrue\tfalse\tfalse\n', [[
+      print(weft.preempt(true), weft.preempt(true), weft.preempt(false), weft.preempt(false),
+        weft.preempt(true))
+    ]])
+  end)
+
+  it('wants a boolean', function()
+    util.raises(function() weft.preempt() end, "bad argument #1 to 'preempt' (boolean expected")
+    util.raises(function() weft.preempt(1) end, "bad argument #1 to 'preempt' (boolean expected")
+  end)
+
+  it('is about one task: those that it starts have not asked', function()
+    prints('false\ntrue\n', [[
+      weft.preempt(true)
+      weft.async(function() print(weft.preempt(false)) end):await()
+      print(weft.preempt(false))
+    ]])
+  end)
+
+  it('leaves no hook behind', function()
+    prints('true\ttrue\tfalse\n', [[
+      local function on() return debug.gethook() ~= nil end
+      local a = weft.async(function() weft.preempt(true) return on() end):await()
+      local b = weft.async(function() weft.preempt(true) weft.preempt(true) weft.yield()
+        return on() end):await()
+      weft.async(function() weft.preempt(true) error 'x' end):try()
+      print(a, b, on())
+    ]])
+  end)
+end)
+
+-- Endless but for `stop`; each is a statement that counts in n.
+local LOOPS = [[
+  local stop, n = false, 0
+  local function spin() while not stop do n = n + 1 end end
+  local function id(...) return ... end
+  local up = setmetatable({}, { __index = function(_, k) n = n + 1 return k end,
+    __add = function(_, k) n = n + 1 return k end })
+  local loops = {
+    { 'a plain loop', spin },
+    { 'pcall', function() assert(pcall(spin)) end },
+    { 'xpcall', function() assert(xpcall(spin, print)) end },
+    { 'a coroutine', function() coroutine.wrap(spin)() end },
+    { 'coroutines in coroutines', function()
+      assert(coroutine.resume(coroutine.create(function() pcall(coroutine.wrap(spin)) end)))
+    end },
+    { 'a generator', function()
+      local gen = coroutine.wrap(function() while true do n = n + 1 coroutine.yield(n) end end)
+      for v in gen do
+        assert(v == n)
+        if stop then break end
+      end
+    end },
+    { 'a metamethod', function()
+      getmetatable(setmetatable({}, { __index = spin }))
+      return setmetatable({}, { __index = spin }).x
+    end },
+    { 'metamethods', function() while not stop do assert(up[n] and up + 1 == 1) end end },
+    { 'an iterator', function()
+      for _ in function() n = n + 1 return not stop or nil end do end
+    end },
+    { 'calls', function() while not stop do n = n + select('#', id(n, nil, id())) - 1 end end },
+    { 'recursion', function()
+      local function down(d) n = n + 1 return d > 0 and down(d - 1) + 1 or 0 end
+      while not stop do assert(down(50) == 50) end
+    end },
+    { 'strings', function()
+      while not stop do
+        n = n + 1
+        local s = ('%d'):format(n)
+        if tonumber(s .. '5') ~= n * 10 + 5 then error(s) end
+      end
+    end },
+    { 'a module that loads', function()
+      package.loaded.spinner, package.preload.spinner = nil, spin
+      require 'spinner'
+    end },
+    { 'a deferred call', function() weft.defer(spin) end },
+  }
+]]
+
+describe('a task that may be interrupted', function()
+  both_ways('is, wherever it computes', 'all\n', LOOPS .. [[
+    for _, loop in ipairs(loops) do
+      local name, fn = loop[1], loop[2]
+      stop, n = false, 0
+      local ended = weft.chan(1)
+      hog(function()
+        weft.defer(function() ended:send(true) end)
+        fn()
+      end)
+      local before = n
+      local worst = longest(5, 0.01)
+      if worst > 0.1 then print(name, 'is late', worst) end
+      if n == before then print(name, 'has not gone on') end
+      stop = true
+      ended:recv()
+    end
+    print 'all'
+  ]])
+
+  it('is in a loop that was compiled before it asked', function()
+    prints('true\n', [[
+      local n, stop = 0, false
+      local function spin(max) for _ = 1, max do n = n + 1 if stop then break end end end
+      spin(1e6)
+      hog(spin, math.huge)
+      print(longest(5, 0.05) < 0.1 and n > 1e6)
+      stop = true
+    ]])
+  end)
+
+  it('is in several of them at once, and who waits comes first', function()
+    prints('true\ttrue\n', [[
+      local n = {}
+      for i = 1, 10 do
+        n[i] = 0
+        hog(function() while true do n[i] = n[i] + 1 end end)
+      end
+      local worst = longest(10, 0.05)
+      local all = true
+      for i = 1, 10 do all = all and n[i] > 0 end
+      print(worst < 0.1, all)
+    ]])
+  end)
+
+  it('lets a ping-pong go on, and goes on itself', function()
+    prints('true\ttrue\ttrue\n', [[
+      local a, b = weft.chan(), weft.chan()
+      local rounds, spins = 0, 0
+      weft.go(function() for v in a do b:send(v + 1) end end)
+      hog(function() while true do spins = spins + 1 end end)
+      local t, last = clock(), 0
+      while clock() - t < 0.5 do
+        a:send(last)
+        last = b:recv()
+        rounds = rounds + 1
+      end
+      -- half of the time each: with one slice for every hop it would be 25 rounds
+      print(last == rounds, rounds > 5000, spins > 1e5)
+    ]])
+  end)
+
+  it('is not when nobody waits', function()
+    prints('true\n', [[
+      weft.preempt(true)
+      local switches = weft.stats().switches
+      compute(0.2)
+      print(weft.stats().switches == switches)
+    ]])
+  end)
+
+  it('waits ready, at the place where it was', function()
+    prints('ready\ttrue\ttrue\n', [[
+      local x = 0
+      hog(function()
+        while true do x = x + 1 end
+      end)
+      weft.sleep(0.05)
+      for _, t in ipairs(weft.tasks()) do
+        if t.id == 2 then
+          print(t.state, t.where:match(':(%d+)$') == tostring(debug.getinfo(1).currentline - 5),
+            weft.stacks():find('task 2 [ready', 1, true) ~= nil)
+        end
+      end
+    ]])
+  end)
+
+  it('fails as others do, with its stack', function()
+    local r = run [[
+      local function fail()
+        compute(0.05)
+        error 'on purpose'
+      end
+      hog(function() weft.go(function() compute(0.05) end) coroutine.wrap(fail)() end)
+      weft.sleep(100)
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'panic: ', 'on purpose', 'in function <', 'resumed by', 'created by task 1 at ')
+  end)
+
+  it('does not keep the program from ending', function()
+    prints('end\n', [[
+      hog(function() while true do end end)
+      weft.sleep(0.05)
+      print 'end'
+    ]])
+  end)
+
+  it('that is done is no reason not to find a deadlock', function()
+    local r = run [[
+      hog(function() compute(0.05) weft.chan():recv() end)
+      weft.chan():recv()
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'all tasks are asleep - deadlock!', 'task 1 [chan receive', 'task 2 [chan receive')
+  end)
+
+  it('is no deadlock while it computes alone', function()
+    prints('v\n', [[
+      local ch = weft.chan()
+      weft.go(function() weft.preempt(true) compute(0.05) ch:send 'v' end)
+      weft.go(function() weft.preempt(true) compute(0.05) end)
+      print(ch:recv())
+    ]])
+  end)
+
+  it('has its coroutine to itself until it goes on', function()
+    prints('false\tcannot resume a coroutine whose task has been interrupted\nsuspended\n', [[
+      local co = coroutine.create(function() while true do end end)
+      hog(coroutine.resume, co)
+      weft.sleep(0.02)
+      print(coroutine.resume(co))
+      print(coroutine.status(co))
+    ]])
+  end)
+end)
+
+describe('a computation that is interrupted', function()
+  both_ways('gives what it gives in one piece', 'true\ttrue\n', [[
+    local bit = require 'bit'
+    local function work(seed)
+      local h, parts, t = seed, {}, {}
+      local gen = coroutine.wrap(function()
+        for i = 1, math.huge do
+          h = bit.bxor(bit.rol(h, 5), i * 31) % 2 ^ 31
+          coroutine.yield(h, i, nil)
+        end
+      end)
+      local obj = setmetatable({}, { __index = function(_, k) return k * 2 end })
+      for i = 1, 60000 do
+        local a, b, c = gen()
+        if c ~= nil or b ~= i then error 'values of a yield got lost' end
+        t[i % 100 + 1] = a + obj[b]
+        if i % 100 == 0 then
+          table.sort(t, function(x, y) return x < y end)
+          parts[#parts + 1] = ('%d:%d'):format(t[1], #t)
+        end
+        local ok, x, y = pcall(select, 2, 'a', i, 'c')
+        if not ok or x ~= i or y ~= 'c' then error 'values of a call got lost' end
+      end
+      return table.concat(parts, ' ')
+    end
+    local want = {}
+    for i = 1, 4 do want[i] = work(i) end
+    local before, same = weft.stats().switches, true
+    local futures = {}
+    for i = 1, 4 do
+      futures[i] = weft.async(function()
+        weft.preempt(true)
+        return work(i)
+      end)
+    end
+    for i = 1, 4 do same = same and futures[i]:await() == want[i] end
+    print(same, weft.stats().switches - before > 8)
+  ]])
+
+  both_ways('loses and doubles no value of a channel', 'true\ttrue\n', [[
+    local out = { weft.chan(), weft.chan(3), weft.chan(64) }
+    local sums, stop, interrupted = { 0, 0, 0 }, false, 0
+    local sent, before = { 0, 0, 0 }, weft.stats()
+    for i, ch in ipairs(out) do
+      weft.go(function()
+        weft.preempt(true)
+        local n = 0
+        while not stop do
+          n = n + 1
+          ch:send(n)
+          sent[i] = sent[i] + n
+        end
+        ch:close()
+      end)
+      for _ = 1, 2 do
+        weft.go(function()
+          weft.preempt(true)
+          local sum = 0
+          for v in ch do
+            sum = sum + v
+            for k = 1, 20 do sum = sum + k - k end
+          end
+          sums[i] = sums[i] + sum
+        end)
+      end
+    end
+    weft.sleep(0.5)
+    stop = true
+    while weft.ntasks() > 1 do weft.sleep(0.01) end
+    print(sums[1] == sent[1] and sums[2] == sent[2] and sums[3] == sent[3],
+      sent[1] > 0 and sent[2] > 0 and sent[3] > 0)
+  ]])
+end)
+
+describe('a task that has not asked', function()
+  both_ways('is whole between two blocking calls, beside others that are not', '20\ttrue\n', [[
+    local shared, others, seen = 0, 0, 0
+    for _ = 1, 3 do hog(function() while true do others = others + 1 end end) end
+    for _ = 1, 20 do
+      local before, value = others, shared
+      local t = clock()
+      local x = 0
+      while clock() - t < 0.022 do x = x + 1 end
+      shared = value + 1
+      if others ~= before then print 'others have run in between' end
+      weft.sleep(0.001)
+      if others ~= before then seen = seen + 1 end
+    end
+    print(shared, seen > 0)
+  ]])
+end)
+
+describe('a task that may be interrupted is not', function()
+  -- Computes below a C function for several slices; others must not run meanwhile, and must after.
+  local function boundary(name, code)
+    both_ways(name, 'held\twent on\n', [[
+      local others, held = 0, nil
+      local function hold()
+        local before = others
+        compute(0.05)
+        if held == nil then held = others == before end
+        return others == before
+      end
+      weft.go(function() while true do others = others + 1 weft.yield() end end)
+      hog(function()
+        ]] .. code .. [[
+        local before = others
+        compute(0.1)
+        print(held and 'held', others ~= before and 'went on')
+        os.exit(0)
+      end)
+      weft.sleep(100)
+    ]])
+  end
+
+  boundary('in a comparator of table.sort',
+    'table.sort({ 2, 1 }, function(a, b) hold() return a < b end)')
+  boundary('in a callback of string.gsub', "string.gsub('a', 'a', function() hold() end)")
+  boundary('in a reader of load', 'load(function() hold() end)')
+  boundary('in a handler of xpcall', "xpcall(error, hold, 'x')")
+  boundary('in __tostring under print', [[
+    io.stdout:setvbuf 'full'
+    local text = setmetatable({}, { __tostring = function() hold() return '' end })
+    pcall(string.format, '%s', text)
+  ]])
+  boundary('in a finaliser', [[
+    local function lose() getmetatable(newproxy(true)).__gc = function() hold() end end
+    lose()
+    repeat collectgarbage() until held ~= nil
+  ]])
+  boundary('in a finaliser of ffi.gc', [[
+    local ffi = require 'ffi'
+    local function lose() ffi.gc(ffi.new 'int[1]', function() hold() end) end
+    lose()
+    repeat collectgarbage() until held ~= nil
+  ]])
+  boundary('in a callback of the FFI', [[
+    local ffi = require 'ffi'
+    ffi.cdef 'void qsort(void *, size_t, size_t, int (*)(const void *, const void *));'
+    local cb = ffi.cast('int (*)(const void *, const void *)', function() hold() return 0 end)
+    local sort = ffi.C.qsort
+    jit.off(true, true)
+    sort(ffi.new('int[2]', { 2, 1 }), 2, 4, cb)
+  ]])
+  boundary('in a coroutine that is resumed below a C function', [[
+    local gen = coroutine.wrap(function() while true do coroutine.yield(hold()) end end)
+    table.sort({ 2, 1 }, function() gen() return false end)
+  ]])
+  boundary('in a debug hook', [[
+    debug.sethook(function() debug.sethook() hold() end, '', 1)
+    for _ = 1, 1000 do if held ~= nil then break end end
+    debug.sethook()
+    weft.yield()
+  ]])
+end)
+
+describe('a debug hook of a script', function()
+  it('wins: nothing is interrupted, and preempt says why', function()
+    prints('nil\ta debug hook is set\nfalse\nfalse\n', [[
+      debug.sethook(function() end, '', 1000)
+      print(weft.preempt(true))
+      print(weft.preempt(false))
+      debug.sethook()
+      print(weft.preempt(true))
+    ]])
+  end)
+
+  both_ways('wins when it comes later, for as long as it is set',
+    'called\tnot interrupted\tinterrupted again\n', [[
+    local others, calls = 0, 0
+    weft.go(function() while true do others = others + 1 weft.yield() end end)
+    hog(function()
+      debug.sethook(function() calls = calls + 1 end, 'l')
+      local before = others
+      compute(0.05)
+      local whole = others == before
+      debug.sethook()
+      weft.yield()
+      before = others
+      compute(0.1)
+      print(calls > 0 and 'called', whole and 'not interrupted',
+        others ~= before and 'interrupted again')
+      os.exit(0)
+    end)
+    weft.sleep(100)
+  ]])
+end)
+
+describe('a profiler of a script', function()
+  it('that runs is left alone; interpreted code is interrupted all the same', function()
+    prints('true\ttrue\n', [[
+      local profile, samples = require 'jit.profile', 0
+      profile.start('li2', function() samples = samples + 1 end)
+      jit.off()
+      hog(function() while true do end end)
+      local worst = longest(5, 0.05)
+      print(worst < 0.1, samples > 10)
+      profile.stop()
+    ]])
+  end)
+
+  it('that takes over gets its samples; after it preempt(true) brings ours back', function()
+    prints('true\ttrue\n', [[
+      local profile, samples = require 'jit.profile', 0
+      jit.off()  -- LuaJIT, started a second time, forgets to look in traces
+      weft.preempt(true)
+      profile.start('li2', function() samples = samples + 1 end)
+      compute(0.2)
+      jit.on()
+      profile.stop()
+      hog(function() while true do end end)
+      print(samples > 10, longest(5, 0.05) < 0.1)
+    ]])
+  end)
+end)
+
+describe('--preempt', function()
+  local function with(out, code) prints(out, code, { options = { '--preempt' } }) end
+
+  it('is as if every task had asked', function()
+    with('true\ttrue\ttrue\n', [[
+      local n = 0
+      weft.go(function() while true do n = n + 1 end end)
+      print(longest(5, 0.05) < 0.1, n > 0, weft.preempt(true))
+    ]])
+  end)
+
+  it('a task can do without', function()
+    with('true\ttrue\n', [[
+      local n = 0
+      weft.go(function() while true do n = n + 1 weft.yield() end end)
+      weft.yield()
+      local was = weft.preempt(false)
+      local before = n
+      compute(0.05)
+      print(was, n == before)
+    ]])
+  end)
+
+  it('under a virtual clock counts real time', function()
+    prints('true\ttrue\n', [[
+      local n, done = 0, false
+      weft.go(function() while not done do n = n + 1 end end)
+      local before = n
+      for _ = 1, 5 do
+        weft.yield()
+        compute(0.02)
+      end
+      done = true
+      local t = time.monotonic()
+      weft.sleep(1000)
+      print(n > before, time.monotonic() - t >= 1000)
+    ]], { options = { '--preempt' }, virtual = true })
+  end)
+end)
