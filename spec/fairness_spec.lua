@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Nobody waits for long: timers beside tasks that are always ready. In real time; how late a tick is
--- counts in computing that this process has done since it was due, so that what other programs take
--- is not the scheduler's fault.
+-- Nobody waits for long: timers beside tasks that are always ready. In real time; how late a tick
+-- is counts in computing that this process has done since it was due, so that what other programs
+-- take is not the scheduler's fault.
 -- Subject: runtime/sched/worker.c
 
 local proc = require 'support.proc'
 
--- Prints whether the 99th percentile of how late the ticks of `period` seconds come, over n of them,
--- is below `goal` ms, with so many tasks that are ready for ever.
+-- Prints whether the 99th percentile of how late the ticks of `period` seconds come, over n of
+-- them, is below `goal` ms, with so many tasks that are ready for ever.
 local PROGRAM = [[
 local weft = require 'weft'
 local time, clock = weft.time, os.clock

@@ -77,8 +77,8 @@ describe('a task that keeps its VM', function()
       weft.sleep(100)
     ]], { options = { '--warn-hog' } })
     assert.same({ 0, '', 1 }, { r.status, r.out, #lines(r.err) }, r.err)
-    has(r.err, 'weft: task 3 has kept its VM for ', ' while others wait, and goes on; it last waited '
-      .. 'in sleep; created by task 1 at ' .. r.at(3) .. '\n')
+    has(r.err, 'weft: task 3 has kept its VM for ', ' while others wait, and goes on; '
+      .. 'it last waited in sleep; created by task 1 at ' .. r.at(3) .. '\n')
     between(0.5, (times(r.err)), 1)
   end)
 
@@ -123,7 +123,9 @@ describe('a task that keeps its VM', function()
     ]]
     local list = lines(r.err)
     assert.same({ 0, 3 }, { r.status, #list }, r.err)
-    for i = 1, 3 do has(r.err, ('task %d kept'):format(i + 2), 'until its end') end
+    for i = 1, 3 do
+      has(r.err, ('task %d kept its VM for '):format(i + 2), 'until its deferred calls; created')
+    end
   end)
 
   it('by waiting in a C function is told from one that computes', function()

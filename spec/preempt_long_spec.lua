@@ -22,8 +22,8 @@ local works = {}
 -- A chunk that nobody has seen, with a loop and a branch of its own.
 function works.chunks(n)
   local k, at, a = n % 17 + 2, n % 190, n % 10
-  local f = loadstring(fmt('local a, b = ... local s = 0 for i = 1, 200 do s = s + (i %% %d) * a ' ..
-    'if i == %d then s = s + b end end return s, %d', k, at, n))
+  local f = loadstring(fmt('local a, b = ... local s = 0 for i = 1, 200 do ' ..
+    's = s + (i %% %d) * a if i == %d then s = s + b end end return s, %d', k, at, n))
   local sum, same = f(a, 3)
   local expected = at > 0 and 3 or 0
   for i = 1, 200 do expected = expected + i % k * a end
@@ -81,7 +81,8 @@ function works.recursion(n)
 end
 
 function works.metatables(n)
-  local mt = { __index = function(_, k) return k + n end, __lt = function(a, b) return a.v < b.v end }
+  local mt = { __index = function(_, k) return k + n end }
+  function mt.__lt(a, b) return a.v < b.v end
   local a, b, s = setmetatable({ v = 1 }, mt), setmetatable({ v = 2 }, mt), 0
   for i = 1, 200 do if a < b and not (b < a) then s = s + a[i] - n end end
   check(s == 20100, 'metatables', s)

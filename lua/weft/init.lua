@@ -35,9 +35,9 @@ weft.defer = raw.defer
 ---@type fun(): true
 weft.yield = raw.yield
 
--- Whether this task may be interrupted at any instruction of its Lua code when it has run for 10 ms
--- and others wait; off at first, unless the program was started with --preempt. What it was; nil
--- and why when it cannot be, as where a debug hook of yours is set.
+-- Whether this task may be interrupted at any instruction of its Lua code when it has run for
+-- 10 ms and others wait; off at first, unless the program was started with --preempt. What it was;
+-- nil and why when it cannot be, as where a debug hook of yours is set.
 ---@type fun(on: boolean): boolean?, string?
 weft.preempt = raw.preempt
 

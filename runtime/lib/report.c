@@ -196,7 +196,7 @@ static int l_stats(lua_State *L) {
   set_number(L, "switches", (double)s->switches);
   set_number(L, "parks", (double)s->parks);
   set_number(L, "polls", (double)s->polls);
-  set_number(L, "interrupts", (double)s->interrupts);
+  set_number(L, "preemptions", (double)s->preemptions);
   set_number(L, "steals", 0);
   set_number(L, "timers", vm->timers.count);
   set_number(L, "timers_fired", (double)s->timers);

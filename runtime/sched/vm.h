@@ -28,7 +28,7 @@ struct wf_site;
 // Counters of weft.stats(); they only ever grow, but for `tasks`.
 typedef struct wf_vm_stats {
   uint64_t switches;  // the number of the slice; the monitor peeks
-  uint64_t parks, polls, timers, spawned, interrupts;
+  uint64_t parks, polls, timers, spawned, preemptions;
   uint64_t tasks;  // live now
   uint64_t lock_waits, lock_wait_ns;
 } wf_vm_stats;

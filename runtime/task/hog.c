@@ -86,6 +86,10 @@ static int look(lua_State *L) {
     (void)snprintf(call->place, sizeof call->place, "its end");
     return 0;
   }
+  if (s.found->flags & WF_TASK_DEFERRING && s.found->state == WF_READY) {
+    (void)snprintf(call->place, sizeof call->place, "its deferred calls");
+    return 0;
+  }
   wf_trace_push_where(L, s.found);
   (void)snprintf(call->place, sizeof call->place, "%s (%s)", lua_tostring(L, -1),
                  wf_task_state_name(s.found));

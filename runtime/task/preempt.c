@@ -138,7 +138,7 @@ bool wf_preempt_caught(wf_vm *vm, wf_task *task, lua_State *co) {
   wf_preempt *p = &vm->preempt;
   if (WF_LIKELY(p->caught != co)) return false;
   p->caught = NULL;
-  vm->stats.interrupts++;
+  vm->stats.preemptions++;
   lua_pushboolean(co, 1);  // LuaJIT has made room for the hook
   task->at = co;
   task->nresults = 1;

@@ -2,18 +2,19 @@
 // Interrupting tasks that have asked for it (weft.preempt, --preempt), and only these, between any
 // two instructions of their Lua code.
 //
-// Who decides: the monitor (sched/monitor.c). When a slice has lasted for 10 ms and others wait, it
-// writes the slice's number into preempt.nudge. Who acts: a count hook, which stays in the VM as
-// long as a task there may be interrupted. It is called every HOOK_COUNT interpreted instructions,
-// and where it finds its own slice's number it yields. Compiled code calls no hooks. To get it out
-// of there is the business of LuaJIT's profiler, whose signal makes traces return to the
-// interpreter and then calls us back between two instructions, where the hook's count can be
+// Who decides: the monitor (sched/monitor.c). When a slice has lasted for 10 ms and others wait,
+// it writes the slice's number into preempt.nudge. Who acts: a count hook, which stays in the VM
+// as long as a task there may be interrupted. It is called every HOOK_COUNT interpreted
+// instructions, and where it finds its own slice's number it yields. Compiled code calls no hooks.
+// To get it out of there is the business of LuaJIT's profiler, whose signal makes traces return to
+// the interpreter and then calls us back between two instructions, where the hook's count can be
 // lowered to 1. The profiler is one a process, so one VM at a time has it; in the others compiled
 // loops are not interrupted.
 //
 // The hook does nothing: outside of tasks, or where the chain of coroutines has a C function in it
 // (wf_can_park); in weft's own Lua code, which relies on being left alone; in finalisers and other
-// hooks (LuaJIT calls no hook there). A hook that a script has set is never replaced.
+// hooks (LuaJIT calls no hook there). A hook that a script has set is never replaced. LuaJIT makes
+// room on the stack for a hook: where memory is out for that, the script gets its usual error.
 //
 // A yield from a hook carries no values, so that the coroutine's stack is empty, as after
 // coroutine.yield(). What it was is kept in preempt.caught until lua_resume returns, and from then

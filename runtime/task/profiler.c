@@ -10,8 +10,8 @@
 #include "sched/runtime.h"
 #include "task/preempt.h"
 
-// The VM that has the profiler. Written under `turn`; to NULL under the VM's monitor's lock too, so
-// that wf_profiler_ask sends no signal to a thread that does not expect one any more.
+// The VM that has the profiler. Written under `turn`; to NULL under the VM's monitor's lock too,
+// so that wf_profiler_ask sends no signal to a thread that does not expect one any more.
 static _Atomic(wf_vm *) owner;
 
 // Held while SIGPROF changes hands. Rank: below a monitor's lock.
@@ -135,9 +135,9 @@ static void restart(wf_vm *vm, lua_State *L) {
 // The hook is running, so the table is not the one with LuaJIT's answer to a signal: an unanswered
 // one was dropped (it came in a finaliser, say) or has left the flag set. First the table is made
 // again and the signal repeated; if that is not answered by the next time, the profiler starts
-// anew, which flushes the traces. (That must not happen while a trace is recorded: LuaJIT looks for
-// the one that it was stitched to. None is: the start and the end of a recording make the table
-// again too, and then there would have been an answer.)
+// anew, which flushes the traces. (That must not happen while a trace is recorded: LuaJIT looks
+// for the one that it was stitched to. None is: the start and the end of a recording make the
+// table again too, and then there would have been an answer.)
 void wf_profiler_mend(wf_vm *vm, lua_State *L) {
   wf_preempt *p = &vm->preempt;
   if (WF_LIKELY(p->asked == p->answered) || atomic_load(&owner) != vm) return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Watching and interrupting tasks, from a host: reports come through on_log; LuaJIT's profiler, one
-// a process, goes from one runtime to the next; closing leaves no thread, hook or handler behind.
+// Watching and interrupting tasks, from a host: reports come through on_log; LuaJIT's profiler,
+// one a process, goes from one runtime to the next; closing leaves no thread, hook or handler.
 #include <dirent.h>
 #include <lauxlib.h>
 #include <lualib.h>
