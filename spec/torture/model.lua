@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What a program of tasks may do: a reference model of Go's rules that shares no code with weft.
 --
--- The model follows a program event by event. `begin` says that a task makes a call; the model then
--- knows whether the call goes on at once, and what it may return, or that the task waits. Whoever
--- completes a waiting call completes it in the model too; `finish` says what the call returned.
--- As the tasks of a VM run one at a time, and only a waiting call or a fruitless poll lets another
--- run, the order of these events is the order in which things happen, and the model can be strict:
+-- The model follows a program event by event. `begin` says that a task makes a call; the model
+-- then knows whether the call goes on at once, and what it may return, or that the task waits.
+-- Whoever completes a waiting call completes it in the model too; `finish` says what the call
+-- returned. As the tasks of a VM run one at a time, and only a waiting call or a fruitless poll
+-- lets another run, the order of these events is the order in which things happen, and the model
+-- can be strict:
 --   * a call returns what the model says, or one of what it says where chance decides;
 --   * a call that the model lets wait does not return, one that goes on at once lets nobody run;
 --   * virtual time moves only when the model has nobody left who could run, to the next timer

@@ -92,7 +92,10 @@ function make.select(rnd, p)
   return { cases = cases, default = rnd(4) == 1, named = rnd(6) == 1, style = style(rnd) }
 end
 
-function make.close(rnd, p) return { ch = rnd(#p.chans), err = rnd(3) == 1, view = rnd(4) == 1 } end
+function make.close(rnd, p)
+  return { ch = rnd(#p.chans), err = rnd(3) == 1, view = rnd(4) == 1 }
+end
+
 function make.look(rnd, p) return { ch = rnd(#p.chans) } end
 function make.recv_done(rnd) return { slot = rnd(CONTEXTS), ctx = context(rnd) } end
 function make.recv_timer(rnd) return { slot = rnd(TIMERS), ctx = rnd(CONTEXTS) } end
