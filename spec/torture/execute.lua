@@ -77,6 +77,14 @@ end
 -- Makes a step, unless the run has been found wrong.
 function Run:step(task, step)
   if self.violation then return end
+  if step.op == 'inside' then
+    return coroutine.wrap(function()
+      for _, inner in ipairs(step.plan) do
+        if self.over then break end
+        self:step(task, inner)
+      end
+    end)()
+  end
   local r = make_call(self, task, step, steps.ops[step.op](self, step, task))
   for _ = 2, step.op == 'iterate' and step.n or 0 do
     if not r or not r.ok or r[1] == nil or self.over then break end
@@ -154,7 +162,7 @@ local function new_run(p)
     model = model.new(now()), start = time.now() - time.monotonic(), log = {}, events = 0,
     values = 0, names = 0, ids = 0,
     chans = {}, ctxs = {}, timers = {}, afters = {}, alarms = {}, locks = {}, groups = {}, cut = 0,
-    background = { model = clocks.background(), real = context.background() },
+    background = { model = clocks.background(), real = context.background(), values = {} },
   }, Run)
   for i, cap in ipairs(p.chans) do
     run.chans[i] = { model = channels.new(cap), real = weft.chan(cap) }

@@ -34,7 +34,7 @@ function M.new(now)
     starting = {},   -- names of tasks that have to start -> how many
     atomic = nil,    -- the task whose call goes on at once: nobody else may run
     steps = 0,
-    chances = {},    -- choices among k that were equally likely: k -> how often the 1st, 2nd, …
+    chances = {},    -- choices among k that were equally likely: how often the 1st, 2nd, …
   }, Model)
 end
 
@@ -136,9 +136,10 @@ function Model:count(may, rank)
   for _, a in ipairs(may) do
     if a.err then return end
   end
-  local of = self.chances[may.of] or {}
-  self.chances[may.of] = of
-  of[rank] = (of[rank] or 0) + 1
+  local kind = may.of .. (may.waited and ' after a wait' or '')
+  local counts = self.chances[kind] or { of = may.of }
+  self.chances[kind] = counts
+  counts[rank] = (counts[rank] or 0) + 1
 end
 
 -- Tasks --------------------------------------------------------------------------------------

@@ -159,13 +159,13 @@ function new_context.timeout(parent, s, cause) return context.with_timeout(paren
 function new_context.deadline(parent, s, cause)
   return context.with_deadline(parent, time.now() + s, cause)
 end
-function new_context.value(parent) return context.with_value(parent, 'key', 'value') end
+function new_context.value(parent, key) return context.with_value(parent, key, 'a value') end
 function new_context.without(parent) return context.with_cancel(context.without_cancel(parent)) end
 
 local function keep_context(run, step, call, r)
   local made = call.made
   if step.kind == 'value' then made = call.parent end
-  local ctx = { model = made, real = r[1], cancel = r[2] }
+  local ctx = { model = made, real = r[1], cancel = r[2], values = call.values }
   run.ctxs[step.slot] = ctx
   if step.kind == 'without' then
     run.cut = run.cut + 1
@@ -175,11 +175,16 @@ end
 
 function ops.new_context(run, step)
   local parent = step.parent and (run.ctxs[step.parent] or run.ctxs[1]) or run.background
+  local values = parent.values
+  if step.kind == 'value' then
+    values = { unpack(values, 1, 3) }
+    values[step.key] = 'a value'
+  end
   local timed = step.kind == 'timeout' or step.kind == 'deadline'
   local cause = timed and step.cause and { 'too late' } or nil
   return { kind = 'new_context', parent = parent.model, seconds = timed and step.seconds or nil,
-    cause = cause, cut = step.kind == 'without', keep = keep_context },
-    new_context[step.kind], parent.real, step.seconds, cause
+    cause = cause, cut = step.kind == 'without', keep = keep_context, values = values },
+    new_context[step.kind], parent.real, step.kind == 'value' and step.key or step.seconds, cause
 end
 
 function ops.cancel(run, step)
@@ -193,6 +198,13 @@ function ops.ctx_err(run, step)
   if ctx then return { kind = 'ctx_err', ctx = ctx }, real.err, real end
 end
 
+function ops.ctx_value(run, step)
+  local ctx = run.ctxs[step.slot]
+  if not ctx then return end
+  return { kind = 'ctx_value', values = ctx.values, key = step.key }, ctx.real.value, ctx.real,
+    step.key
+end
+
 local function look_at_context(ctx) return ctx:cause(), ctx:deadline() end
 
 function ops.ctx_look(run, step)
@@ -204,7 +216,7 @@ function ops.after_context(run, step)
   local ctx = run.ctxs[step.ctx] or run.ctxs[1]
   local name, fn = run:task(step.plan)
   return { kind = 'after_context', ctx = ctx.model, name = name, keep = function(_, _, call, r)
-    run.afters[step.slot] = { model = call.made, stop = r[1] }
+    run.afters[step.slot] = not step.forget and { model = call.made, stop = r[1] } or nil
   end }, context.after_func, ctx.real, fn
 end
 
@@ -248,7 +260,7 @@ function ops.new_alarm(run, step)
   if run.alarms[step.slot] then return end
   local name, fn = run:task(step.plan)
   return { kind = 'new_alarm', seconds = step.seconds, name = name, keep = function(_, _, call, r)
-    run.alarms[step.slot] = { model = call.made, real = r[1] }
+    run.alarms[step.slot] = not step.forget and { model = call.made, real = r[1] } or nil
   end }, time.after_func, step.seconds, fn
 end
 
@@ -266,6 +278,8 @@ function ops.go(run, step)
   local name, fn = run:task(step.plan)
   return { kind = 'go', name = name }, weft.go, fn
 end
+
+function ops.collect() return { kind = 'collect' }, collectgarbage end
 
 function ops.lock(run, step)
   local ctx, real_ctx = find_ctx(run, step.ctx)
@@ -322,6 +336,19 @@ local mistakes = {
     return 'must be the last case', weft.select, weft.default, run.chans[step.ch].real
   end,
 }
+
+mistakes[#mistakes + 1] = function(run, step)
+  local ch = run.chans[step.ch].real
+  return "'close' on a receive-only", function() ch:recv_only():close() end
+end
+mistakes[#mistakes + 1] = function(run, step)
+  local done = (run.ctxs[step.slot] or run.ctxs[1]).real:done()
+  return 'only weft sends on', done.sending, done, 1
+end
+mistakes[#mistakes + 1] = function(run, step)
+  local ch = run.chans[step.ch].real
+  return 'context expected', ch.recv, ch, 5
+end
 
 local function wrong(err, ...)
   if err then return { kind = 'wrong', err = err }, ... end

@@ -17,7 +17,7 @@ local function consume(ch)
   end
 end
 
-function work()
+local function work()
   for i = 1, #chans do
     support.try(weft.go, produce, chans[i])
     support.try(weft.go, consume, chans[i])
@@ -31,7 +31,7 @@ function work()
   end
 end
 
-function check()
+local function check()
   for _, ch in ipairs(chans) do
     support.settle()
     if not ch:is_closed() then ch:close() end
@@ -41,3 +41,5 @@ function check()
   end
   assert(weft.ntasks() == 1, 'somebody still waits')
 end
+
+return work, check

@@ -45,7 +45,7 @@ local function resume()
   return pcall(coroutine.resume, co)
 end
 
-function work()
+local function work()
   support.try(weft.go, receive_nested)
   local ok, total = support.try(sum)
   assert(not ok or total == 6)
@@ -55,10 +55,11 @@ function work()
   support.try(weft.sleep, 1)
 end
 
-function check()
-  support.settle()
+local function check()
   ch:close()
   support.settle()
   assert(weft.ntasks() == 1, 'somebody still waits')
   assert(sum() == 6)
 end
+
+return work, check

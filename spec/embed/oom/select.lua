@@ -46,7 +46,7 @@ local function consume()
   end
 end
 
-function work()
+local function work()
   for _ = 1, 3 do support.try(weft.go, several) end
   support.try(weft.go, consume)
   support.send(ledger, a.try_send, a)
@@ -54,8 +54,7 @@ function work()
   support.send(ledger, b.try_send, b)
 end
 
-function check()
-  support.settle()
+local function check()
   stop:close()
   support.settle()
   a:close()
@@ -64,3 +63,5 @@ function check()
   for v in b do support.received(ledger, v) end
   assert(weft.ntasks() == 1, 'somebody still waits')
 end
+
+return work, check

@@ -19,9 +19,9 @@ local function sleep()
   if support.try(weft.sleep, 0.5) then slept = slept + 1 end
 end
 
-function work()
+local function work()
   for i = 1, 4 do support.try(timers[i].reset, timers[i], i) end
-  support.try(ticker.reset, ticker, 0.25)
+  local ticks = support.try(ticker.reset, ticker, 0.25)
   support.try(alarm.reset, alarm, 0.5)
   for _ = 1, 3 do
     support.try(weft.go, sleep)
@@ -33,13 +33,13 @@ function work()
   end
   support.try(weft.sleep, 1)
   for i = 1, 4 do support.try(timers[i].stop, timers[i]) end
-  support.try(ticker.c.recv, ticker.c)
+  if ticks then support.try(ticker.c.recv, ticker.c) end
   support.try(weft.sleep, 1)
 end
 
-function check()
-  weft.sleep(2)
-  assert(ran == asked or ran == asked + 1, ran)
+local function check(panicked)
+  -- What a timer is to start where there is no memory for a task is lost, and the run with it.
+  assert(ran <= asked + 1 and (panicked or ran >= asked), ran)
   for i = 1, 4 do timers[i]:stop() end
   ticker:stop()
   alarm:stop()
@@ -56,3 +56,5 @@ function check()
   ticker:stop()
   assert(weft.ntasks() == 1)
 end
+
+return work, check
