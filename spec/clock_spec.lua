@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Clocks, to the nanosecond and to the day; what makes virtual time move; the beat of timers on the
--- machine's clock.
+-- Clocks, to the nanosecond and to the day; what makes virtual time move; the beat of timers on
+-- the machine's clock.
 
 local proc = require 'support.proc'
 

@@ -37,22 +37,23 @@ end
 
 -- Choices among k: how often each was made, over all programs.
 local function add_chances(all, chances)
-  for k, counts in pairs(chances) do
-    all[k] = all[k] or {}
-    for rank = 1, k do all[k][rank] = (all[k][rank] or 0) + (counts[rank] or 0) end
+  for kind, counts in pairs(chances) do
+    local sums = all[kind] or { of = counts.of }
+    all[kind] = sums
+    for rank = 1, counts.of do sums[rank] = (sums[rank] or 0) + (counts[rank] or 0) end
   end
 end
 
 -- Equally likely, within six standard deviations.
 local function check_chances(all)
   local checked = 0
-  for k, counts in pairs(all) do
-    local n = 0
+  for kind, counts in pairs(all) do
+    local n, k = 0, counts.of
     for rank = 1, k do n = n + counts[rank] end
     local limit = 6 * math.sqrt(n / k * (1 - 1 / k))
     for rank, count in ipairs(counts) do
       if n > 100 and math.abs(count - n / k) > limit then
-        error(('of %d choices among %d the %dth was made %d times'):format(n, k, rank, count), 0)
+        error(('of %d choices among %s the %dth was made %d times'):format(n, kind, rank, count), 0)
       end
     end
     if n > 100 then checked = checked + 1 end

@@ -52,7 +52,11 @@ function context.todo() return todo end
 
 local function canceller(ctx)
   return function(cause)
-    if raw.ctx_cancel(ctx) then ctx.cause_value = cause end
+    if cause ~= nil then
+      if raw.ctx_ended(ctx) then return end
+      ctx.cause_value = cause  -- first: it may take memory
+    end
+    raw.ctx_cancel(ctx)
   end
 end
 
@@ -132,8 +136,10 @@ end
 function context.after_func(ctx, fn)
   parent_of(ctx, "after_func")
   if type(fn) ~= "function" then raw.bad_arg(2, "after_func", "function", fn) end
-  local handle = raw.ctx_after(ctx, fn)
-  return function() return raw.ctx_after_stop(handle) end
+  local handle
+  local function stop() return raw.ctx_after_stop(handle) end
+  handle = raw.ctx_after(ctx, fn)
+  return stop
 end
 
 -- The context that owns the node of this one: values share their parent's.

@@ -5,7 +5,7 @@
 local _, raw = ...
 
 local type, setmetatable, getmetatable, floor = type, setmetatable, getmetatable, math.floor
-local error, protect = error, raw.import("task").protect
+local error, pcall, protect = error, pcall, raw.import("task").protect
 local raise, bad_self = raw.raise, raw.bad_self
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL = math.huge
@@ -134,7 +134,11 @@ function WaitGroup:wait(ctx)
 end
 
 local function run(self, fn, ...)
-  raw.defer(self.done, self)
+  local ok, err = pcall(raw.defer, self.done, self)
+  if not ok then
+    self:done()
+    error(err, 0)
+  end
   fn(...)
 end
 

@@ -86,8 +86,9 @@ end
 function time.timer(s)
   seconds(s, "timer")
   local ch = raw.tick()
+  local timer = setmetatable({ [0] = ch, c = ch }, Timer)
   raw.tick_start(ch, s, false)
-  return setmetatable({ [0] = ch, c = ch }, Timer)
+  return timer
 end
 
 ---@class weft.Ticker
@@ -110,8 +111,9 @@ end
 function time.ticker(s)
   period(s, "ticker")
   local ch = raw.tick()
+  local ticker = setmetatable({ [0] = ch, c = ch }, Ticker)
   raw.tick_start(ch, s, true)
-  return setmetatable({ [0] = ch, c = ch }, Ticker)
+  return ticker
 end
 
 ---@class weft.Alarm
@@ -135,9 +137,9 @@ end
 function time.after_func(s, fn)
   seconds(s, "after_func")
   if type(fn) ~= "function" then raw.bad_arg(2, "after_func", "function", fn) end
-  local alarm = raw.alarm(fn)
-  raw.alarm_start(alarm, s)
-  return setmetatable({ [0] = alarm }, Alarm)
+  local alarm = setmetatable({ [0] = raw.alarm(fn) }, Alarm)
+  raw.alarm_start(alarm[0], s)
+  return alarm
 end
 
 return time

@@ -62,14 +62,25 @@ static int l_ctx_ended(lua_State *L) {
 // ctx_done(ctx) -> a new channel that closes when it ends
 static int l_ctx_done(lua_State *L) {
   wf_ctx *ctx = node(L, "done");
-  wf_vm *vm = ctx->obj.vm;
-  wf_chan *ch = wf_chan_new(vm, L, 0);
+  lua_settop(L, 1);
+  lua_rawgeti(L, 1, 0);
+  if (ctx->done != NULL) {  // whoever asked for it had no memory left to keep it
+    lua_getfenv(L, 2);
+    lua_rawgeti(L, -1, 2);
+    return 1;
+  }
+  wf_chan *ch = wf_chan_new(ctx->obj.vm, L, 0);
   wf_chan_make_system(L, ch, -1);
   ch->of_context = true;
-  // Whoever holds the channel holds the context, whose deadline has to close it.
-  lua_createtable(L, 1, 0);
+  // Whoever holds the channel holds the context, whose deadline has to close it; and the other way
+  // round, for the next who asks.
+  lua_createtable(L, 2, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, 2);
+  lua_pushvalue(L, -1);
+  lua_setfenv(L, 2);
   lua_setfenv(L, -2);
   if (ctx->state != WF_CTX_LIVE) {
     ch->closed = true;

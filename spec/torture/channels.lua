@@ -57,7 +57,7 @@ local function serve(self, call, ch, send, result)
     may[i] = result(call, c)
     may[i].rank = i
   end
-  may.of = #cases
+  may.of, may.waited = #cases, true
   self:complete(call, may)
 end
 
@@ -112,7 +112,7 @@ end
 -- can have been chosen.
 local function came_out(entry, v)
   if not entry.from then return end
-  local may = { of = entry.from.may.of }
+  local may = { of = entry.from.may.of, waited = true }
   for _, a in ipairs(entry.from.may) do
     if rawequal(a.value, v) then may[#may + 1] = a end
   end

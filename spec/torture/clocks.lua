@@ -118,6 +118,9 @@ function rules.ctx_look(_, call)
   call.may = { { n = 2, ctx.state and cause_of(ctx), at } }
 end
 
+-- { values = what the context has, by key; key = }
+function rules.ctx_value(_, call) call.may = { { n = 1, call.values[call.key] } } end
+
 -- { ctx =, name = of the task that it starts }; call.made: the handle for stop_after
 function rules.after_context(self, call)
   local after = { name = call.name, waits = call.ctx.state == nil }
@@ -207,6 +210,8 @@ function rules.set_alarm(self, call)
 end
 
 -- Tasks, locks -------------------------------------------------------------------------------
+
+function rules.collect(_, call) call.may = { { any = true } } end
 
 -- { name = of the task }
 function rules.go(self, call)

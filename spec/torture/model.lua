@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What a program of tasks may do: a reference model of Go's rules that shares no code with weft.
 --
--- The model follows a program event by event. `begin` says that a task makes a call; the model then
--- knows whether the call goes on at once, and what it may return, or that the task waits. Whoever
--- completes a waiting call completes it in the model too; `finish` says what the call returned.
--- As the tasks of a VM run one at a time, and only a waiting call or a fruitless poll lets another
--- run, the order of these events is the order in which things happen, and the model can be strict:
+-- The model follows a program event by event. `begin` says that a task makes a call; the model
+-- then knows whether the call goes on at once, and what it may return, or that the task waits.
+-- Whoever completes a waiting call completes it in the model too; `finish` says what the call
+-- returned. As the tasks of a VM run one at a time, and only a waiting call or a fruitless poll
+-- lets another run, the order of these events is the order in which things happen, and the model
+-- can be strict:
 --   * a call returns what the model says, or one of what it says where chance decides;
 --   * a call that the model lets wait does not return, one that goes on at once lets nobody run;
 --   * virtual time moves only when the model has nobody left who could run, to the next timer
@@ -33,7 +34,7 @@ function M.new(now)
     starting = {},   -- names of tasks that have to start -> how many
     atomic = nil,    -- the task whose call goes on at once: nobody else may run
     steps = 0,
-    chances = {},    -- choices among k that were equally likely: k -> how often the 1st, 2nd, …
+    chances = {},    -- choices among k that were equally likely: how often the 1st, 2nd, …
   }, Model)
 end
 
@@ -135,9 +136,10 @@ function Model:count(may, rank)
   for _, a in ipairs(may) do
     if a.err then return end
   end
-  local of = self.chances[may.of] or {}
-  self.chances[may.of] = of
-  of[rank] = (of[rank] or 0) + 1
+  local kind = may.of .. (may.waited and ' after a wait' or '')
+  local counts = self.chances[kind] or { of = may.of }
+  self.chances[kind] = counts
+  counts[rank] = (counts[rank] or 0) + 1
 end
 
 -- Tasks --------------------------------------------------------------------------------------

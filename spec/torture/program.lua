@@ -92,7 +92,10 @@ function make.select(rnd, p)
   return { cases = cases, default = rnd(4) == 1, named = rnd(6) == 1, style = style(rnd) }
 end
 
-function make.close(rnd, p) return { ch = rnd(#p.chans), err = rnd(3) == 1, view = rnd(4) == 1 } end
+function make.close(rnd, p)
+  return { ch = rnd(#p.chans), err = rnd(3) == 1, view = rnd(4) == 1 }
+end
+
 function make.look(rnd, p) return { ch = rnd(#p.chans) } end
 function make.recv_done(rnd) return { slot = rnd(CONTEXTS), ctx = context(rnd) } end
 function make.recv_timer(rnd) return { slot = rnd(TIMERS), ctx = rnd(CONTEXTS) } end
@@ -101,14 +104,16 @@ function make.look_timer(rnd) return { slot = rnd(TIMERS) } end
 function make.new_context(rnd)
   return { slot = 1 + rnd(CONTEXTS - 1), parent = rnd(CONTEXTS),
     kind = one_of(rnd, { 'cancel', 'timeout', 'timeout', 'deadline', 'value', 'without' }),
-    seconds = rnd(12) == 1 and 0 or seconds(rnd), cause = rnd(2) == 1 }
+    seconds = rnd(12) == 1 and 0 or seconds(rnd), cause = rnd(2) == 1, key = rnd(3) }
 end
 
 function make.cancel(rnd) return { slot = 1 + rnd(CONTEXTS - 1), cause = rnd(2) == 1 } end
 function make.ctx_err(rnd) return { slot = rnd(CONTEXTS) } end
 function make.ctx_look(rnd) return { slot = rnd(CONTEXTS) } end
+function make.ctx_value(rnd) return { slot = rnd(CONTEXTS), key = rnd(3) } end
 function make.after_context(rnd, p)
-  return { slot = rnd(AFTERS), ctx = rnd(CONTEXTS), plan = M.plan(rnd, p, 2) }
+  return { slot = rnd(AFTERS), ctx = rnd(CONTEXTS), plan = M.plan(rnd, p, 2),
+    forget = rnd(3) == 1 }
 end
 function make.stop_after(rnd) return { slot = rnd(AFTERS) } end
 
@@ -128,7 +133,8 @@ function make.set_timer(rnd)
 end
 
 function make.new_alarm(rnd, p)
-  return { slot = rnd(ALARMS), seconds = seconds(rnd), plan = M.plan(rnd, p, 2) }
+  return { slot = rnd(ALARMS), seconds = seconds(rnd), plan = M.plan(rnd, p, 2),
+    forget = rnd(3) == 1 }
 end
 
 function make.set_alarm(rnd)
@@ -136,6 +142,9 @@ function make.set_alarm(rnd)
 end
 
 function make.go(rnd, p) return { plan = M.plan(rnd, p, 4) } end
+-- Some steps of the task itself, in a coroutine.
+function make.inside(rnd, p) return { plan = M.plan(rnd, p, 4) } end
+function make.collect() return {} end
 function make.lock(rnd) return { slot = rnd(LOCKS), ctx = context(rnd), style = style(rnd) } end
 function make.try_lock(rnd) return { slot = rnd(LOCKS) } end
 function make.unlock(rnd) return { slot = rnd(LOCKS) } end
@@ -144,7 +153,7 @@ function make.wg_done(rnd) return { slot = rnd(LOCKS) } end
 function make.wg_wait(rnd) return { slot = rnd(LOCKS), ctx = context(rnd), style = style(rnd) } end
 
 function make.wrong(rnd, p)
-  return { what = rnd(5), ch = rnd(#p.chans), slot = rnd(CONTEXTS), timer = rnd(TIMERS) }
+  return { what = rnd(8), ch = rnd(#p.chans), slot = rnd(CONTEXTS), timer = rnd(TIMERS) }
 end
 
 -- How often an op is drawn at most, beside the others; those that are missing: 2.
@@ -160,10 +169,11 @@ table.sort(names)
 
 -- The ops that a program uses, those that it uses much several times. Programs that know only a
 -- few kinds of step find what programs of everything would take long to.
-local function draw_ops(rnd)
+local function draw_ops(rnd, seed)
   local ops = {}
   for _, op in ipairs(names) do
     local weight = WEIGHTS[op] or 2
+    if op == 'collect' and seed % 16 > 0 then weight = 0 end  -- it takes long
     for _ = 1, math.ceil(weight * (rnd(4) - 2) / 2) do ops[#ops + 1] = op end
   end
   if #ops == 0 then ops = { 'send', 'recv', 'select' } end
@@ -186,7 +196,7 @@ end
 
 function M.new(seed)
   local rnd = M.generator(seed)
-  local p = { seed = seed, chans = {}, tasks = {}, depth = 0, ops = draw_ops(rnd) }
+  local p = { seed = seed, chans = {}, tasks = {}, depth = 0, ops = draw_ops(rnd, seed) }
   for i = 1, rnd(4) do p.chans[i] = one_of(rnd, CAPACITIES) end
   for i = 1, 1 + rnd(10) do p.tasks[i] = M.plan(rnd, p, 16) end
   return p

@@ -6,7 +6,7 @@ local task = raw.import "task"
 local failures = raw.import("report").failures
 
 local error, type, unpack, select, setmetatable = error, type, unpack, select, setmetatable
-local getmetatable, newproxy, ALL = getmetatable, newproxy, math.huge
+local getmetatable, newproxy, pcall, ALL = getmetatable, newproxy, pcall, math.huge
 local go = raw.go
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
 
@@ -32,13 +32,23 @@ local function settle(self)
   if self.closes then raw.close_system(self.closes) end
 end
 
--- The task has failed; its deferred calls have run.
-function task.catch(self, err, trace)
+local function new_failure(err, trace)
   local sentinel = newproxy(template)
   local f = { err = err, trace = trace }
   failures[sentinel] = f
-  self.failure, self.sentinel = f, sentinel
+  return f, sentinel
+end
+
+-- Of a task whose own failure could not be kept, for lack of memory.
+local lost = { err = "not enough memory", trace = "", awaited = true }
+
+-- The task has failed; its deferred calls have run. Who waits is told in any case; what cannot be
+-- kept is a panic.
+function task.catch(self, err, trace)
+  local ok, f, sentinel = pcall(new_failure, err, trace)
+  self.failure, self.sentinel = ok and f or lost, sentinel
   settle(self)
+  if not ok then error(err, 0) end
 end
 
 -- The task was reclaimed. Whoever awaits it is told; for nobody it is a panic.
@@ -54,7 +64,8 @@ local function succeed(self, ...)
 end
 
 local function run(self, fn, ...)
-  raw.catch(self)
+  local ok, err = pcall(raw.catch, self)
+  if not ok then return task.catch(self, err, "") end
   return succeed(self, fn(...))
 end
 
@@ -109,7 +120,7 @@ end
 ---@return string?
 function Future:traceback()
   local failure = checked(self, "traceback").failure
-  return failure and failure.trace
+  return failure and failure.trace or nil
 end
 
 -- A channel that is closed when the task has ended.
@@ -125,7 +136,9 @@ end
 
 local function async(fn, ...)
   if type(fn) ~= "function" then raw.bad_arg(1, "async", "function", fn) end
-  local self = setmetatable({ [0] = raw.queue() }, Future)
+  -- All that it will ever have is there: to settle it takes no memory.
+  local self = setmetatable({ [0] = raw.queue(), settled = false, results = false,
+    failure = false, sentinel = false, closes = false }, Future)
   go(run, self, fn, ...)
   return self
 end

@@ -2,7 +2,7 @@
 -- map: a function over a list, several items at a time.
 local _, raw = ...
 
-local type, floor = type, math.floor
+local type, floor, pcall, error = type, math.floor, pcall, error
 local protect = raw.import("task").protect
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
 local DEFAULT_LIMIT = 16
@@ -22,10 +22,9 @@ local function fail(job, err, i)
   if not job.failed then job.failed, job.err, job.index = true, err, i end
 end
 
-local function keep(job, i, ok, v, err)
-  if not ok then
-    fail(job, v, i)
-  elseif v == nil and err ~= nil then
+local function do_item(job, i)
+  local v, err = job.fn(job.list[i], i)
+  if v == nil and err ~= nil then
     fail(job, err, i)
   else
     job.results[i] = v
@@ -37,10 +36,19 @@ local function work(job)
   while not job.failed and job.next <= job.n and not (job.ctx and raw.ctx_ended(job.ctx)) do
     local i = job.next
     job.next = i + 1
-    keep(job, i, protect(job.fn, job.list[i], i))
+    local ok, err = protect(do_item, job, i)
+    if not ok then fail(job, err, i) end
   end
   job.running = job.running - 1
   if job.running == 0 then raw.queue_wake(job.queue, 1) end
+end
+
+local function start(job, workers, ctx)
+  for _ = 1, workers do
+    raw.go(work, job)
+    job.running = job.running + 1
+  end
+  return raw.queue_wait(job.queue, WAIT_AWAIT, ctx)
 end
 
 local function map(list, fn, opts)
@@ -52,19 +60,14 @@ local function map(list, fn, opts)
   local n = #list
   local results = { n = n }
   if n == 0 then return results end
-  local job = { list = list, fn = fn, n = n, next = 1, results = results, ctx = ctx, running = 0 }
-  job.queue = raw.queue()
+  local job = { list = list, fn = fn, n = n, next = 1, results = results, ctx = ctx, running = 0,
+    failed = false, err = false, index = 0, queue = raw.queue() }
   raw.check_can_park("map")
-  for _ = 1, limit < n and limit or n do
-    raw.go(work, job)
-    job.running = job.running + 1
-  end
-  local ok
-  ok, err = raw.queue_wait(job.queue, WAIT_AWAIT, ctx)
-  if not ok then
-    job.failed = true  -- no further item is started
-    return nil, err
-  end
+  local fine, ok
+  fine, ok, err = pcall(start, job, limit < n and limit or n, ctx)
+  if not fine or not ok then job.failed = true end  -- no further item is started
+  if not fine then error(ok, 0) end
+  if not ok then return nil, err end
   if job.failed then return nil, job.err, job.index end
   return results
 end

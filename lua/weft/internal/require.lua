@@ -71,8 +71,9 @@ function raw.require(name)
     job.queue = job.queue or raw.queue()
     raw.check_can_park("require")
     waiting[id] = name
-    raw.queue_wait(job.queue, WAIT_REQUIRE)
+    local ok, err = pcall(raw.queue_wait, job.queue, WAIT_REQUIRE)
     waiting[id] = nil
+    if not ok then error(err, 0) end
     value = package.loaded[name]
   end
   if value then return value end

@@ -41,8 +41,10 @@ return {
       "  bool live = ctx->state == WF_CTX_LIVE;" },
     { "done of an ended context stays open", "context", "    ch->closed = true;\n", "    ;\n" },
     { "a done channel does not keep its context", "lifetime",
-      "  lua_createtable(L, 1, 0);\n  lua_pushvalue(L, 1);\n  lua_rawseti(L, -2, 1);\n" ..
-      "  lua_setfenv(L, -2);\n", "" },
+      "  lua_setfenv(L, 2);\n  lua_setfenv(L, -2);\n", "  lua_setfenv(L, 2);\n" ..
+      "  lua_pop(L, 1);\n" },
+    { "a done channel that could not be kept is made twice", "embed/oom",
+      "if (ctx->done != NULL) {", "if (ctx->done == (wf_chan *)1) {" },
     { "after_func of an ended context never runs", "context",
       "if (ctx->state != WF_CTX_LIVE) {\n    (void)wf_task_go(ctx->obj.vm, L, 2);",
       "if (ctx->state != WF_CTX_LIVE) {" },
@@ -63,8 +65,10 @@ return {
 
   { file = "lua/weft/context.lua",
     { "a second cancel changes the cause", "context",
-      "if raw.ctx_cancel(ctx) then ctx.cause_value = cause end",
-      "raw.ctx_cancel(ctx) ctx.cause_value = cause" },
+      "if raw.ctx_ended(ctx) then return end\n      ctx", "ctx" },
+    { "a context that cannot keep its cause has ended all the same", "embed/oom",
+      "    if cause ~= nil then\n", "    if cause ~= nil and raw.ctx_cancel(ctx) then\n" ..
+      "      ctx.cause_value = cause\n    elseif cause ~= nil then\n" },
     { "a child does not tell its parent's cause", "context",
       "while err and not by_itself and ctx.parent and not ctx.cut do",
       "while err and not by_itself and ctx.parent and ctx.cut do" },

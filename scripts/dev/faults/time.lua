@@ -134,6 +134,9 @@ return {
       "  raw.go(run, self, fn, ...)\n  self[1] = self[1] + 1",
       "  raw.go(function(...)\n    self[1] = self[1] + 1\n    run(...)\n  end, self, fn, ...)" },
     { "waitgroup:go does not count down when its task fails", "sync",
-      "  raw.defer(self.done, self)\n  fn(...)", "  fn(...)\n  self:done()" },
+      "  local ok, err = pcall(raw.defer, self.done, self)\n  if not ok then\n    self:done()\n" ..
+      "    error(err, 0)\n  end\n  fn(...)", "  fn(...)\n  self:done()" },
+    { "waitgroup:go forgets a task that had no memory to start", "embed/oom",
+      "    self:done()\n    error(err, 0)", "    error(err, 0)" },
   },
 }

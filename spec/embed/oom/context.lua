@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+-- Contexts are made, waited for and cancelled. However many of these failed: the end of the first
+-- reaches all that there are.
+local weft = require 'weft'
+local support = require 'support'
+local context = weft.context
+
+local root, cancel = context.with_cancel(context.background())
+local made, n = {}, 0
+for i = 1, 16 do made[i] = false end
+local started, ended, asked, ran = 0, 0, 0, 0
+
+local function keep(ok, ctx)
+  if not ok then return root end
+  n = n + 1
+  made[n] = ctx
+  return ctx
+end
+
+local ch = weft.chan()
+
+local function wait(ctx)
+  started = started + 1
+  local ok, v, err
+  repeat ok, v, err = support.try(ch.recv, ch, ctx) until ok
+  assert(v == nil and (err == context.Canceled or err == context.DeadlineExceeded))
+  ended = ended + 1
+end
+
+local function wait_done(ctx)
+  started = started + 1
+  repeat
+    local ok, done = support.try(ctx.done, ctx)
+    ok = ok and support.try(done.recv, done)
+  until ok
+  assert(ctx:err())
+  ended = ended + 1
+end
+
+local function ran_after() ran = ran + 1 end
+
+local function work()
+  local child = keep(support.try(context.with_cancel, root))
+  local timed = keep(support.try(context.with_timeout, child, 10, 'late'))
+  local soon = keep(support.try(context.with_deadline, timed, weft.time.now() + 0.5))
+  local valued = keep(support.try(context.with_value, soon, 'k', 'v'))
+  support.try(context.without_cancel, valued)
+  for _ = 1, 2 do
+    if support.try(weft.go, wait, child) then asked = asked + 1 end
+    if support.try(weft.go, wait_done, soon) then asked = asked + 1 end
+    if support.try(weft.go, wait, timed) then asked = asked + 1 end
+  end
+  if support.try(context.after_func, timed, ran_after) then asked = asked + 1 end
+  support.try(weft.sleep, 1, valued)
+  support.try(valued.cause, valued)
+end
+
+local function check()
+  cancel 'over'
+  support.settle()
+  for i = 1, n do assert(made[i]:err() and made[i]:done():is_closed()) end
+  assert(root:cause() == 'over')
+  assert(started == ended and started + ran == asked, 'somebody still waits')
+  assert(weft.ntasks() == 1)
+end
+
+return work, check
