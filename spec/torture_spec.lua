@@ -53,7 +53,8 @@ local function check_chances(all)
     local limit = 6 * math.sqrt(n / k * (1 - 1 / k))
     for rank, count in ipairs(counts) do
       if n > 100 and math.abs(count - n / k) > limit then
-        error(('of %d choices among %s the %dth was made %d times'):format(n, kind, rank, count), 0)
+        error(('of %d choices among %s the %dth was made %d times'):format(n, kind, rank, count),
+          0)
       end
     end
     if n > 100 then checked = checked + 1 end

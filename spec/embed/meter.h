@@ -11,7 +11,7 @@
 typedef struct meter {
   long calls;                  // that ask for more
   long fail_from, fail_until;  // of these, the ones that fail, counted from 1; the last excepted
-  long long blocks;            // that are in use: the sizes that LuaJIT says are wrong after failures
+  long long blocks;            // in use: the sizes that LuaJIT tells are wrong after failures
   size_t stack_bytes;          // of a new coroutine's stack (meter_init)
 } meter;
 
