@@ -100,6 +100,16 @@ describe('a task that keeps its VM', function()
     between(1, (times(list[2])), 3)
   end)
 
+  it('is reported when the program has been asleep for long before', function()
+    local r = run [[
+      weft.sleep(1)
+      weft.go(function() end)
+      compute(0.5)
+    ]]
+    assert.same({ 0, 1 }, { r.status, #lines(r.err) }, r.err)
+    has(r.err, 'task 1 kept its VM')
+  end)
+
   it('is reported anew for each such slice', function()
     local r = run [[
       wait_in_turns()

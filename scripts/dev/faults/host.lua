@@ -83,7 +83,7 @@ return {
       "if (wf_main_step(vm, L, budget_s, dt_s) != WF_RUNNING) return lua_error(L);",
       "if (wf_main_step(vm, L, budget_s, dt_s) != WF_RUNNING) lua_pop(L, 1);" },
     { "step tells all tasks as ready", "module",
-      "lua_pushnumber(L, vm->runq.count);", "lua_pushnumber(L, (lua_Number)vm->stats.tasks);" },
+      "lua_pushnumber(L, wf_vm_ready(vm));", "lua_pushnumber(L, (lua_Number)vm->stats.tasks);" },
     { "step tells the next timer's time, not how long it takes", "module",
       "(double)(next - now) / 1e9", "(double)next / 1e9" },
   },

@@ -86,7 +86,7 @@ return {
 
   { file = "runtime/sched/worker.c",
     { "ready tasks starve timers", "clock",
-      "BATCH);\n  wf_worker_fire_timers(worker);", "BATCH);" },
+      "  wf_monitor_settle(worker);\n  wf_worker_fire_timers(worker);\n", "" },
     { "ready tasks starve the loop", "embed/calls",
       "(worker);\n  poll_loop(worker);", "(worker);" },
     { "a program that waits for a timer is deadlocked", "ticker",
@@ -106,7 +106,8 @@ return {
   { file = "runtime/sched/runq.h",
     { "the ready queue is a stack", "go",
       "  r->next = NULL;\n  if (q->tail != NULL) {\n    q->tail->next = r;\n  } else {\n" ..
-      "    q->head = r;\n  }\n  q->tail = r;\n",
+      "    wf_store_relaxed(&q->head, r);  // pairs with monitor.c: others_wait\n  }\n" ..
+      "  q->tail = r;\n",
       "  r->next = q->head;\n  q->head = r;\n  if (q->tail == NULL) q->tail = r;\n" },
   },
 
