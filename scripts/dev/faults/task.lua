@@ -22,7 +22,8 @@ return {
       "if (task->flags & WF_TASK_MAIN) vm->stop = true;", "" },
     { "a batch goes on after the end", "main go",
       "for (; max > 0 && !vm->stop; max--) {", "for (; max > 0; max--) {" },
-    { "the flags of a task go to the next", "coroutine go", "  task->flags = vm->task_flags;\n", "" },
+    { "the flags of a task go to the next", "coroutine go",
+      "  task->flags = vm->task_flags;\n", "" },
   },
 
   { file = "runtime/task/panic.c",
