@@ -70,6 +70,29 @@ describe('a task that may be interrupted is not', function()
   ]])
 end)
 
+describe('a task that may be interrupted is not', function()
+  -- For every place where it waits for its next turn: was it weft's own code that was stopped?
+  both_ways("in weft's own Lua code, but before and after it", 'true\tfalse\n', [[
+    local co, done, inside = nil, false, false
+    for _ = 1, 20000 do weft.go(function() weft.chan():recv() end) end
+    weft.go(function()
+      while not done do
+        if co then
+          local first = debug.traceback(co, '', 0):match '\n\t([^\n]*)'
+          inside = inside or (first or ''):find('[weft', 1, true) == 1
+        end
+        weft.yield()
+      end
+    end)
+    weft.preempt(true)
+    co = coroutine.running()
+    for _ = 1, 5 do weft.stacks() end
+    compute(0.1)
+    done = true
+    print(weft.stats().preemptions > 0, inside)
+  ]])
+end)
+
 describe('a debug hook of a script', function()
   it('wins: nothing is interrupted, and preempt says why', function()
     prints('nil\ta debug hook is set\nfalse\nfalse\n', [[

@@ -3,8 +3,7 @@
 return {
   { file = "runtime/lib/coroutine.c",
     { "a wait inside a coroutine looks like a yield", "coroutine",
-      "(has_parked(vm) || wf_preempt_caught",
-      "((has_parked(vm) && nargs < 0) || wf_preempt_caught" },
+      "if (status == LUA_YIELD && (has_parked(vm) ||", "if (status == LUA_YIELD && (" },
     { "the coroutine of a task is used again though a script has it", "coroutine",
       "if (task != NULL && task->co == L) task->flags |= WF_TASK_HANDED_OUT;", "" },
     { "a coroutine that waits can be resumed", "coroutine",
