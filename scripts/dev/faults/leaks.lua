@@ -171,12 +171,6 @@ return {
       "    if (!has_ready(vm)) {" },
   },
 
-  { file = "runtime/task/task.c",
-    { "an interrupt waits for the end of a batch", "dump",
-      "    if (WF_UNLIKELY(atomic_load_explicit(&vm->interrupted, memory_order_relaxed))" ..
-          ") return;\n", "" },
-  },
-
   { file = "runtime/loop/loop.c",
     { "the first interrupt of a sleeping program is not noticed", "dump embed/interrupt",
       "  wf_loop_take_wakes(loop);  // only", "  // only" },
