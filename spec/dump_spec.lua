@@ -77,7 +77,7 @@ describe('SIGQUIT', function()
       local function busy()
         while true do
           local t = os.clock()
-          while os.clock() - t < 0.02 do end
+          while os.clock() - t < 0.2 do end
           weft.yield()
         end
       end
@@ -143,11 +143,12 @@ describe('SIGUSR1', function()
   it('shows every task and goes on', function()
     local r = signalled('USR1', PARKED .. [[
       ready()
-      weft.sleep(0.3)
+      weft.sleep(1.3)  -- longer than the watcher's patience
       print 'went on'
     ]])
     assert.same({ 0, 'went on\n' }, { r.status, r.out })
     has(r.err, 'weft: 5 live tasks', 'chan receive on jobs', 'mutex on the lock')
+    assert.equals(1, select(2, r.err:gsub('weft: ', '')))
   end)
 
   it('says which task lets nobody else run, and shows them all when that is over', function()

@@ -80,7 +80,22 @@ describe('--leaks', function()
     end
   end)
 
-  it('collects garbage first, whatever its finalisers do', function()
+  it('lets no garbage have a hand in it', function()
+    local r = run([[
+      kept = setmetatable({}, { __mode = 'v' })
+      local function start()
+        local ch = weft.chan()
+        weft.go(function() ch:recv() end)
+        kept[1] = { ch }
+      end
+      start()
+      weft.sleep(0.01)
+    ]], '--leaks')
+    assert.equals(0, r.status)
+    has(r.err, '1 task can never wake again')
+  end)
+
+  it('goes on whatever finalisers do', function()
     local r = run([[
       local function drop(fn) getmetatable(newproxy(true)).__gc = fn end
       local function start()

@@ -55,9 +55,8 @@ static void mark_roots(wf_mark *m, lua_State *asker) {
   wf_tasks_each_done(vm, mark_runnable, &r);
   mark_timers(&r);
   mark_held(m);
-  wf_mark_registry(m);
+  wf_mark_registry(m);  // vm->L is in there
   wf_mark_type_metatables(m);
-  wf_mark_thread(m, vm->L);
   wf_mark_thread(m, asker);
   if (vm->running != NULL) wf_mark_thread(m, vm->running);
   if (vm->host != NULL) {

@@ -75,8 +75,6 @@ void wf_main_report(wf_vm *vm, const char *kind, void (*use)(void *ud, const cha
   lua_pop(vm->L, 1);
 }
 
-enum { MAX_FAILING = 100 };
-
 static int collect(lua_State *L) {
   (void)lua_gc(L, LUA_GCCOLLECT, 0);
   return 0;
@@ -86,11 +84,8 @@ static int collect(lua_State *L) {
 static void warn(wf_vm *vm) {
   const wf_runtime *rt = vm->rt;
   if (rt->warn_leaks) {
-    // A finaliser that fails, and so ends the collection, would have done so unheard at the end
-    // of the state.
-    for (int i = 0; i < MAX_FAILING && lua_cpcall(vm->L, collect, NULL) != 0; i++) {
-      lua_pop(vm->L, 1);
-    }
+    // A finaliser that fails would have done so unheard at the end of the state.
+    if (lua_cpcall(vm->L, collect, NULL) != 0) lua_pop(vm->L, 1);
     wf_main_report(vm, "leaks", rt->log, rt->log_ud);
   }
   if (rt->warn_pending) wf_main_report(vm, "pending", rt->log, rt->log_ud);

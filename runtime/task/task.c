@@ -314,7 +314,6 @@ static int collect_some(lua_State *L) {
 
 static void run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
-    if (WF_UNLIKELY(atomic_load_explicit(&vm->interrupted, memory_order_relaxed))) return;
 #ifdef WEFT_TORTURE
     wf_runnable *r = wf_runq_pop_random(&vm->runq, &vm->rand);
     if (lua_cpcall(vm->L, collect_some, vm) != 0) wf_runtime_fail(vm);
