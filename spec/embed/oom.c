@@ -23,8 +23,8 @@ typedef struct run {
 } run;
 
 static void complain(const run *r, const char *what, const char *words) {
-  (void)fprintf(stderr, "%s, allocations %ld to %ld: %s: %s\n", r->name, r->n,
-                r->n + r->width - 1, what, words);
+  (void)fprintf(stderr, "%s, allocations %ld to %ld: %s: %s\n", r->name, r->n, r->n + r->width - 1,
+                what, words);
 }
 
 // What ends a run is that memory ran out, and nothing that comes from that.
@@ -83,9 +83,7 @@ static bool run_once(const char *name, long n, long width) {
 int main(int argc, char **argv) {
   static const char *const workloads[] = {"chan", "select",    "context", "time",
                                           "task", "coroutine", "require", "sync"};
-  static const struct {
-    long width, step;
-  } modes[] = {{1, 1}, {3, 5}, {20, 7}};
+  static const struct { long width, step; } modes[] = {{1, 1}, {3, 5}, {20, 7}};
   for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
     if (argc > 1 && strcmp(argv[1], workloads[i]) != 0) continue;
     for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
