@@ -12,7 +12,7 @@
 static const char setup[] =
     "jit.off()\n"  // LuaJIT's compiler does not survive it (memory.c)
     "weft = require 'weft'\n"
-    "local function settle() for _ = 1, 64 do weft.yield() end end\n"
+    "local function settle() weft.sleep(1e-6) end\n"
     "local function for_ever() weft.chan():recv() end\n"
     "local function ids(list)\n"
     "  local out = {}\n"
@@ -22,7 +22,7 @@ static const char setup[] =
     "local ran, expected, alive, woken, f\n"
     // Leaked tasks of every kind, and enough of what is not for the marks to outgrow their table.
     "function prepare()\n"
-    "  ran, woken, alive = 0, 0, weft.chan()\n"
+    "  ran, woken, alive, ok, reclaimed = 0, 0, weft.chan(), nil, nil\n"
     "  local function count() ran = ran + 1 end\n"
     "  weft.go(for_ever)\n"
     "  weft.go(function() weft.defer(count) weft.defer(count) for_ever() end)\n"
