@@ -7,30 +7,12 @@
 #include <weft.h>
 
 #include "check.h"
-
-typedef struct meter {
-  long calls, fail_at;  // the fail_at-th allocation fails; 0: none
-  long long blocks;
-} meter;
-
-static void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
-  meter *m = ud;
-  if (nsize == 0) {
-    if (ptr != NULL) m->blocks--;
-    free(ptr);
-    return NULL;
-  }
-  // A block that shrinks may not fail: LuaJIT relies on it.
-  if ((ptr == NULL || nsize > osize) && ++m->calls == m->fail_at) return NULL;
-  void *p = realloc(ptr, nsize);
-  if (p != NULL && ptr == NULL) m->blocks++;
-  return p;
-}
+#include "meter.h"
 
 static const char setup[] =
     "jit.off()\n"  // LuaJIT's compiler does not survive it (memory.c)
     "weft = require 'weft'\n"
-    "local function settle() for _ = 1, 64 do weft.yield() end end\n"
+    "local function settle() weft.sleep(1e-6) end\n"
     "local function for_ever() weft.chan():recv() end\n"
     "local function ids(list)\n"
     "  local out = {}\n"
@@ -40,7 +22,7 @@ static const char setup[] =
     "local ran, expected, alive, woken, f\n"
     // Leaked tasks of every kind, and enough of what is not for the marks to outgrow their table.
     "function prepare()\n"
-    "  ran, woken, alive = 0, 0, weft.chan()\n"
+    "  ran, woken, alive, ok, reclaimed = 0, 0, weft.chan(), nil, nil\n"
     "  local function count() ran = ran + 1 end\n"
     "  weft.go(for_ever)\n"
     "  weft.go(function() weft.defer(count) weft.defer(count) for_ever() end)\n"
@@ -98,10 +80,10 @@ static bool attempt(weft *w, meter *m, const char *call, long n) {
   CHECK(run(w, "prepare()") == WEFT_OK);
   // What is asked is compiled before memory runs out.
   CHECK(weft_load_string(w, call, "=call") == WEFT_OK);
-  m->fail_at = m->calls + n;
+  meter_fail(m, m->calls + n, 1);
   (void)weft_run(w);
-  bool reached = m->calls >= m->fail_at;
-  m->fail_at = 0;
+  bool reached = m->calls >= m->fail_from;
+  meter_fail(m, 0, 0);
   weft_status status = run(w, "check()");
   if (status != WEFT_OK) (void)fprintf(stderr, "%s, %ld: %s\n", call, n, weft_error(w));
   CHECK(status == WEFT_OK);
@@ -117,7 +99,7 @@ static void on_panic(void *ud, const char *report) {
 int main(void) {
   static const char *const calls[] = {"attempt(false)", "attempt(true)"};
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-    meter m = {0};
+    meter m = meter_init();
     weft_config config = {
         .on_panic = on_panic, .alloc = metered, .alloc_ud = &m, .clock = WEFT_CLOCK_VIRTUAL};
     weft *w = NULL;

@@ -12,26 +12,7 @@
 #include <weft.h>
 
 #include "check.h"
-
-typedef struct meter {
-  long calls, fail_at;  // the fail_at-th allocation fails; 0: none
-  long long blocks;
-} meter;
-
-// Counts blocks: the sizes that LuaJIT says it frees are wrong after some failures.
-static void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
-  meter *m = ud;
-  if (nsize == 0) {
-    if (ptr != NULL) m->blocks--;
-    free(ptr);
-    return NULL;
-  }
-  // A block that shrinks may not fail: LuaJIT relies on it.
-  if ((ptr == NULL || nsize > osize) && ++m->calls == m->fail_at) return NULL;
-  void *p = realloc(ptr, nsize);
-  if (p != NULL && ptr == NULL) m->blocks++;
-  return p;
-}
+#include "meter.h"
 
 static const char workload[] =
     "jit.off()\n"
@@ -58,7 +39,7 @@ static const char workload[] =
     "  local m, wg = sync.mutex(), sync.waitgroup()\n"
     "  for i = 1, 3 do wg:go(function() m:with(function() weft.yield() end) end) end\n"
     "  wg:wait()\n"
-    "  assert(weft.map({ 1, 2, 3 }, function(x) return x * 2 end)[3] == 6)\n"
+    "  assert(assert(weft.map({ 1, 2, 3 }, function(x) return x * 2 end))[3] == 6)\n"
     "  local t, tick = time.timer(1), time.ticker(0.25)\n"
     "  tick.c:recv() t:stop() tick:stop()\n"
     "  time.after_func(0.1, function() end)\n"
@@ -84,7 +65,8 @@ static const char workload[] =
 
 // One run with the fail_at-th allocation failing; whether it got to its end without any failure.
 static bool run_once(long fail_at) {
-  meter m = {.fail_at = fail_at};
+  meter m = meter_init();
+  meter_fail(&m, fail_at, 1);
   weft_config config = {.alloc = metered,
                         .alloc_ud = &m,
                         .clock = WEFT_CLOCK_VIRTUAL,
@@ -114,7 +96,7 @@ static bool run_once(long fail_at) {
     lua_settop(weft_lua(w), 0);
   }
   // Whatever has happened, the runtime still works.
-  m.fail_at = 0;
+  meter_fail(&m, 0, 0);
   bool again =
       weft_load_string(w, "assert(require'weft'.async(function() return 7 end):await()==7)",
                        "=again") == WEFT_OK &&
@@ -130,7 +112,7 @@ static bool run_once(long fail_at) {
 
 // How many allocations lua_newstate makes: LuaJIT itself does not survive it when one fails there.
 static long newstate_calls(void) {
-  meter m = {0};
+  meter m = meter_init();
   lua_State *L = lua_newstate(metered, &m);
   CHECK(L != NULL);
   long calls = m.calls;

@@ -3,7 +3,8 @@
 #ifndef SPEC_METER_H
 #define SPEC_METER_H
 
-#include <lua.h>
+#include <lauxlib.h>
+#include <lualib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -11,8 +12,10 @@
 typedef struct meter {
   long calls;                  // that ask for more
   long fail_from, fail_until;  // of these, the ones that fail, counted from 1; the last excepted
-  long long blocks;            // in use: the sizes that LuaJIT tells are wrong after failures
-  size_t stack_bytes;          // of a new coroutine's stack (meter_init)
+  long long blocks;    // that are in use: the sizes that LuaJIT says are wrong after failures
+  size_t stack_bytes;  // of a new coroutine's stack (meter_init)
+  size_t ffi_bytes;    // what luaopen_ffi asks for first, 0: it has done so,
+  long ffi_calls, ffi_until;  // how often it asks, and the call with which it is done
 } meter;
 
 // In front of every block.
@@ -26,14 +29,19 @@ static inline void meter_fail(meter *m, long from, long count) {
   m->fail_until = from + count;
 }
 
-// Whether a call that asks for more has to fail. Two kinds never do. LuaJIT relies on it that a
-// block can be made smaller. And a coroutine's stack that cannot grow makes it write one value
-// past the end of that stack, with or without weft: lj_err_mem puts its message where the frame
-// would end for which there was no room.
+// Whether a call that asks for more has to fail. Three kinds never do, as LuaJIT itself, with or
+// without weft, does not survive it: it relies on it that a block can be made smaller; when a
+// coroutine's stack cannot grow it writes one value past the end of that stack (lj_err_mem puts its
+// message where the frame would end for which there was no room); and an FFI that was opened by
+// half makes lua_close crash.
 static inline bool meter_fails(meter *m, const meter_head *head, size_t osize, size_t nsize) {
   if (head != NULL && nsize <= osize) return false;
   m->calls++;
-  if (head != NULL && head->is_stack) return false;
+  if (head == NULL && nsize == m->ffi_bytes) {
+    m->ffi_bytes = 0;
+    m->ffi_until = m->calls + m->ffi_calls;
+  }
+  if (m->calls < m->ffi_until || (head != NULL && head->is_stack)) return false;
   return m->calls >= m->fail_from && m->calls < m->fail_until;
 }
 
@@ -55,23 +63,37 @@ static inline void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
   return new_head + 1;
 }
 
-static inline void *meter_largest(void *ud, void *ptr, size_t osize, size_t nsize) {
-  size_t *largest = ud;
-  (void)osize;
-  if (nsize > *largest) *largest = nsize;
+// What was asked for since `calls` was 0.
+typedef struct meter_trial {
+  long calls;
+  size_t first, largest;
+} meter_trial;
+
+static inline void *meter_try(void *ud, void *ptr, size_t osize, size_t nsize) {
+  meter_trial *trial = ud;
+  if (nsize > osize) {
+    if (trial->calls++ == 0) trial->first = nsize;
+    if (nsize > trial->largest) trial->largest = nsize;
+  }
   if (nsize != 0) return realloc(ptr, nsize);
   free(ptr);
   return NULL;
 }
 
 static inline meter meter_init(void) {
-  size_t largest = 0;
-  lua_State *L = lua_newstate(meter_largest, &largest);
+  meter_trial trial = {0};
+  lua_State *L = lua_newstate(meter_try, &trial);
   if (L == NULL) abort();
+  luaL_openlibs(L);
   (void)lua_gc(L, LUA_GCSTOP, 0);
-  largest = 0;
+  trial = (meter_trial){0};
   (void)lua_newthread(L);
-  meter m = {.stack_bytes = largest};
+  meter m = {.stack_bytes = trial.largest};
+  lua_pushcfunction(L, luaopen_ffi);
+  trial = (meter_trial){0};
+  lua_call(L, 0, 0);
+  m.ffi_bytes = trial.first;
+  m.ffi_calls = trial.calls;
   lua_close(L);
   return m;
 }

@@ -8,21 +8,7 @@
 #include <weft.h>
 
 #include "check.h"
-
-typedef struct meter {
-  long calls, fail_at;  // the fail_at-th allocation fails; 0: none
-} meter;
-
-static void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
-  meter *m = ud;
-  if (nsize == 0) {
-    free(ptr);
-    return NULL;
-  }
-  // A block that shrinks may not fail: LuaJIT relies on it.
-  if ((ptr == NULL || nsize > osize) && ++m->calls == m->fail_at) return NULL;
-  return realloc(ptr, nsize);
-}
+#include "meter.h"
 
 // The main task that starts a call may itself fail.
 static void on_panic(void *ud, const char *report) {
@@ -108,10 +94,10 @@ static weft_status run(weft *w, const char *function, const char *name) {
 // Runs the call with the n-th allocation failing; whether that many were made.
 static bool attempt(weft *w, meter *m, const char *name, long n) {
   CHECK(run(w, "prepare", "") == WEFT_OK);
-  m->fail_at = m->calls + n;
+  meter_fail(m, m->calls + n, 1);
   (void)run(w, "attempt", name);
-  bool reached = m->calls >= m->fail_at;
-  m->fail_at = 0;
+  bool reached = m->calls >= m->fail_from;
+  meter_fail(m, 0, 0);
   weft_status status = run(w, "check", name);
   if (status != WEFT_OK) (void)fprintf(stderr, "%s, %ld: %s\n", name, n, weft_error(w));
   CHECK(status == WEFT_OK);
@@ -121,7 +107,7 @@ static bool attempt(weft *w, meter *m, const char *name, long n) {
 int main(void) {
   static const char *const calls[] = {"recv", "send", "select", "sleep", "lock", "wait"};
   for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++) {
-    meter m = {0};
+    meter m = meter_init();
     weft_config config = {
         .on_panic = on_panic, .alloc = metered, .alloc_ud = &m, .clock = WEFT_CLOCK_VIRTUAL};
     weft *w = NULL;
