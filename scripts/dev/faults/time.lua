@@ -135,6 +135,7 @@ return {
       "  raw.go(run, self, fn, ...)\n  self[1] = self[1] + 1",
       "  raw.go(function(...)\n    self[1] = self[1] + 1\n    run(...)\n  end, self, fn, ...)" },
     { "waitgroup:go does not count down when its task fails", "sync",
-      "  raw.defer(self.done, self)\n  fn(...)", "  fn(...)\n  self:done()" },
+      "    error(err, 0)\n  end\n  fn(...)",
+      "    error(err, 0)\n  end\n  raw.take_defers()\n  fn(...)\n  self:done()" },
   },
 }
