@@ -31,9 +31,9 @@ static inline void meter_fail(meter *m, long from, long count) {
 
 // Whether a call that asks for more has to fail. Three kinds never do, as LuaJIT itself, with or
 // without weft, does not survive it: it relies on it that a block can be made smaller; when a
-// coroutine's stack cannot grow it writes one value past the end of that stack (lj_err_mem puts its
-// message where the frame would end for which there was no room); and an FFI that was opened by
-// half makes lua_close crash.
+// coroutine's stack cannot grow it writes one value past the end of that stack (lj_err_mem puts
+// its message where the frame would end for which there was no room); and an FFI that was opened
+// by half makes lua_close crash.
 static inline bool meter_fails(meter *m, const meter_head *head, size_t osize, size_t nsize) {
   if (head != NULL && nsize <= osize) return false;
   m->calls++;
