@@ -182,7 +182,7 @@ static bool held_long_enough(wf_vm *vm) {
     if (polls->slice != polls->passed + 1) polls->slices = polls->count = 0;
   }
   polls->count++;
-  return now - polls->start_ns >= POLL_SLICE_NS;
+  return now >= polls->start_ns + POLL_SLICE_NS;
 }
 
 // A virtual clock stands still while a task is ready. When all that are ready do nothing but poll

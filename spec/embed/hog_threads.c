@@ -9,6 +9,15 @@
 
 #include "check.h"
 
+// The torture build interrupts every 50 instructions, and collects at every switch.
+#ifdef WEFT_TORTURE
+#define STEPS "1000"
+#define CALLS "2"
+#else
+#define STEPS "50000"
+#define CALLS "20"
+#endif
+
 enum { THREADS = 3, ROUNDS = 2 };
 
 static atomic_int lines, strange;
@@ -37,10 +46,13 @@ static const char script[] =
     "  wg:go(function()\n"
     "    weft.preempt(true)\n"
     "    local sum = 0\n"
-    "    for k = 1, 50000 do sum = sum + k % i end\n"
+    "    for k = 1, " STEPS
+    " do sum = sum + k % i end\n"
     "    local want = 0\n"
-    "    for k = 0, i - 1 do want = want + k * math.floor((50000 - k) / i + (k > 0 and 1 or 0)) "
-    "end\n"
+    "    for k = 0, i - 1 do\n"
+    "      want = want + k * math.floor((" STEPS
+    " - k) / i + (k > 0 and 1 or 0))\n"
+    "    end\n"
     "    assert(sum == want, sum .. ' ' .. want)\n"
     "  end)\n"
     "end\n"
@@ -49,7 +61,8 @@ static const char script[] =
     "  local code = { 'local weft = require [[weft]] ' }\n"
     "  for i = 1, 60 do code[i + 1] = 'weft.go(weft.sleep, 0.001)\\n' end\n"
     "  local more = assert(loadstring(table.concat(code), '=round' .. round))\n"
-    "  for _ = 1, 20 do more() end\n"
+    "  for _ = 1, " CALLS
+    " do more() end\n"
     "  compute(0.02)\n"
     "  weft.sleep(0.01)\n"
     "end\n"

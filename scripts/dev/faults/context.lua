@@ -100,7 +100,7 @@ return {
     { "a poll lets others run at once", "poll",
       "WF_SIZE(10000000, 0)", "0" },
     { "a poll never lets others run", "poll",
-      "return now - polls->start_ns >= POLL_SLICE_NS;", "return false;" },
+      "return now >= polls->start_ns + POLL_SLICE_NS;", "return false;" },
     { "a poll counts from the slice before", "poll",
       "    polls->start_ns = now;\n", "    if (now == 0) polls->start_ns = now;\n" },
     { "virtual time stands still for a loop that polls", "clock",
