@@ -125,8 +125,8 @@ static bool look(wf_monitor *m, uint64_t usual_ns) {
   m->look_ns = now;
   m->cpu_ns = cpu;
   m->delay_ns = delay;
-  if (gap > 2 * usual_ns) gap = 2 * usual_ns;
   gap = gap > delay_gap ? gap - delay_gap : 0;
+  if (gap > 2 * usual_ns) gap = 2 * usual_ns;
   // Pair with the release stores of run_one: with the task comes what its struct says.
   uint64_t slice = wf_load_acquire(&vm->stats.switches);
   const struct wf_task *task = wf_load_acquire(&vm->current);

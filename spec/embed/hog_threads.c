@@ -12,10 +12,8 @@
 // The torture build interrupts every 50 instructions, and collects at every switch.
 #ifdef WEFT_TORTURE
 #define STEPS "1000"
-#define CALLS "2"
 #else
 #define STEPS "50000"
-#define CALLS "20"
 #endif
 
 enum { THREADS = 3, ROUNDS = 2 };
@@ -56,14 +54,19 @@ static const char script[] =
     "    assert(sum == want, sum .. ' ' .. want)\n"
     "  end)\n"
     "end\n"
-    // tasks that need new slabs, which are given back, from places that are new
-    "for round = 1, 5 do\n"
-    "  local code = { 'local weft = require [[weft]] ' }\n"
-    "  for i = 1, 60 do code[i + 1] = 'weft.go(weft.sleep, 0.001)\\n' end\n"
+    // tasks that end when they are being looked at, in slabs that are given back then, from places
+    // that are new
+    "for round = 1, 3 do\n"
+    "  local code = { 'local weft, work = require [[weft]], ... ' }\n"
+    "  for i = 1, 60 do code[i + 1] = 'weft.go(work)\\n' end\n"
     "  local more = assert(loadstring(table.concat(code), '=round' .. round))\n"
-    "  for _ = 1, " CALLS
-    " do more() end\n"
-    "  compute(0.02)\n"
+    "  for k = 1, 5 do\n"
+    "    more(function()\n"
+    "      coroutine.running()\n"
+    "      compute(k == 1 and 0.002 or 0.0001)\n"
+    "    end)\n"
+    "    weft.yield()\n"
+    "  end\n"
     "  weft.sleep(0.01)\n"
     "end\n"
     "wg:wait()\n"
@@ -73,7 +76,7 @@ static const char script[] =
 
 static void *work(void *arg) {
   for (int i = 0; i < ROUNDS; i++) {
-    weft_config config = {.on_log = on_log, .warn_hog_ms = 5};
+    weft_config config = {.on_log = on_log, .warn_hog_ms = 1};
     weft *w = NULL;
     if (weft_open(&config, &w) != WEFT_OK) return arg;
     weft_status status = weft_load_string(w, script, "=thread");
