@@ -44,6 +44,7 @@ print(worst < goal and turns > tasks and 'in time' or worst)
 
 describe('a ticker', function()
   it('of 10 ms is late by under 5, 99 times in 100, beside 1,000 tasks that yield', function()
+    if proc.torture() then return end  -- a collection at every switch is what it measures there
     local r = proc.run(PROGRAM, { args = { '1000', '0.01', '200', '5' } })
     assert.same({ 0, 'in time\n', '' }, { r.status, r.out, r.err })
   end)
