@@ -381,6 +381,7 @@ static bool last_pass(wf_vm *vm) {
   }
   for (uint32_t left = vm->runq.count; left > 0; left--) {
     wf_runnable *r = wf_runq_pop(&vm->runq);
+    if (r == NULL) break;
     if (task_of(r)->flags & (WF_TASK_FAILED | WF_TASK_HANDLER)) {
       run_one(vm, task_of(r));
       any = true;
