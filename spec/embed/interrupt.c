@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <weft.h>
 
@@ -16,14 +15,12 @@ typedef struct host {
   weft *w;
   int interrupts, fd;
   weft_status dumped;
-  struct timespec at;  // of the last interrupt
   char logged[4096];
 } host;
 
 static void on_interrupt(void *ud) {
   host *h = ud;
   h->interrupts++;
-  (void)clock_gettime(CLOCK_MONOTONIC, &h->at);
   h->dumped = weft_dump(h->w, h->fd);
 }
 
@@ -87,54 +84,6 @@ static void from_a_thread(void) {
   }
 }
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t falls_asleep = PTHREAD_COND_INITIALIZER;
-static bool asleep;
-static struct timespec asked;
-
-static int fall_asleep(lua_State *L) {
-  (void)L;
-  (void)pthread_mutex_lock(&lock);
-  asleep = true;
-  (void)pthread_cond_signal(&falls_asleep);
-  (void)pthread_mutex_unlock(&lock);
-  return 0;
-}
-
-static void *interrupt_sleeper(void *arg) {
-  (void)pthread_mutex_lock(&lock);
-  while (!asleep) (void)pthread_cond_wait(&falls_asleep, &lock);
-  (void)pthread_mutex_unlock(&lock);
-  // Most likely it sleeps by now; if not, it must not fall asleep over this.
-  struct timespec moment = {.tv_nsec = 50000000};
-  (void)nanosleep(&moment, NULL);
-  (void)clock_gettime(CLOCK_MONOTONIC, &asked);
-  weft_interrupt(arg);
-  return NULL;
-}
-
-static double seconds_between(const struct timespec *a, const struct timespec *b) {
-  return (double)(b->tv_sec - a->tv_sec) + (double)(b->tv_nsec - a->tv_nsec) / 1e9;
-}
-
-// A sleep of some seconds: the interrupt comes at once, and the sleep goes on.
-static void in_a_sleep(void) {
-  host h;
-  pthread_t thread;
-  struct timespec start, end;
-  open_host(&h, WEFT_CLOCK_REAL);
-  lua_register(weft_lua(h.w), "fall_asleep", fall_asleep);
-  CHECK(pthread_create(&thread, NULL, interrupt_sleeper, h.w) == 0);
-  (void)clock_gettime(CLOCK_MONOTONIC, &start);
-  CHECK(run(h.w, "fall_asleep() require'weft'.sleep(3)") == WEFT_OK);
-  (void)clock_gettime(CLOCK_MONOTONIC, &end);
-  CHECK(pthread_join(thread, NULL) == 0);
-  CHECK(seconds_between(&start, &end) >= 3);
-  CHECK(h.interrupts == 1);
-  CHECK(seconds_between(&asked, &h.at) < 2);
-  weft_close(h.w);
-}
-
 // Interrupts between steps come in the next one, as one; what cannot be written is a status.
 static void between_steps(void) {
   host h;
@@ -184,21 +133,21 @@ static void running(void) {
   CHECK(info.task == 1 && info.creator == 0 && info.seconds >= 0 && info.seconds < 60);
   CHECK(inside == WEFT_ERR_MISUSE);
   CHECK(run(h.w,
-            "local weft = require 'weft'\n"
-            "weft.go(function()\n"
+            "local weft = require 'weft' local done = weft.chan()\n"
+            "weft.go(function(done)\n"
             "  local t = weft.time.monotonic()\n"
             "  while weft.time.monotonic() - t < 0.05 do end\n"
             "  probe()\n"
-            "end)\n"
-            "weft.yield()") == WEFT_OK);
+            "  done:close()\n"
+            "end, done)\n"
+            "done:recv()") == WEFT_OK);
   CHECK(info.task == 3 && info.creator == 2 && info.seconds >= 0.05 && info.seconds < 60);
   CHECK(strcmp(info.created_at, "test:2") == 0);
   char name[200];
   (void)memset(name, 'x', sizeof name - 1);
   name[sizeof name - 1] = '\0';
-  CHECK(weft_load_buffer(h.w, "require'weft'.go(probe) require'weft'.yield()", 45, name) ==
-            WEFT_OK &&
-        weft_run(h.w) == WEFT_OK);
+  static const char code[] = "require'weft'.async(probe):await()";
+  CHECK(weft_load_buffer(h.w, code, sizeof code - 1, name) == WEFT_OK && weft_run(h.w) == WEFT_OK);
   CHECK(strlen(info.created_at) < sizeof info.created_at);
   weft_close(h.w);
 }
@@ -216,42 +165,44 @@ static void without_a_callback(void) {
   weft_close(w);
 }
 
-// Empties a pipe, but not at once.
+// A dump waits for a descriptor that takes no more for now.
 static void *drain(void *arg) {
-  const int *fds = arg;
-  static long total;
-  char some[4096];
+  int *fds = arg;
+  char some[100];
+  long *total = malloc(sizeof *total);
+  *total = 0;
   ssize_t n;
-  struct timespec moment = {.tv_nsec = 50000000};
-  (void)nanosleep(&moment, NULL);
-  while ((n = read(fds[0], some, sizeof some)) > 0) total += n;
-  return &total;
+  while ((n = read(fds[0], some, sizeof some)) > 0) *total += n;
+  return total;
 }
 
-// A dump waits for a descriptor that takes no more for now.
 static void to_a_full_pipe(void) {
   host h;
   int fds[2];
-  long filled = 0;
   pthread_t thread;
   open_host(&h, WEFT_CLOCK_REAL);
   CHECK(pipe(fds) == 0);
   CHECK(fcntl(fds[1], F_SETFL, O_NONBLOCK) == 0);
-  CHECK(run(h.w, "require'weft'.go(require'weft'.sleep, 9)") == WEFT_OK);
-  while (write(fds[1], "x", 1) == 1) filled++;
+  CHECK(run(h.w,
+            "local weft = require 'weft'\n"
+            "local n = 0\n"
+            "for i = 1, 1000 do\n"
+            "  weft.go(function() n = n + 1 weft.name(weft.chan(), 'x' .. i):recv() end)\n"
+            "end\n"
+            "while n < 1000 do weft.yield() end") == WEFT_OK);
   CHECK(pthread_create(&thread, NULL, drain, fds) == 0);
   CHECK(weft_dump(h.w, fds[1]) == WEFT_OK);
   (void)close(fds[1]);
   void *total = NULL;
   CHECK(pthread_join(thread, &total) == 0);
-  CHECK(*(long *)total > filled + 50);
+  CHECK(*(long *)total > 70000);
+  free(total);
   (void)close(fds[0]);
   weft_close(h.w);
 }
 
 int main(void) {
   from_a_thread();
-  in_a_sleep();
   between_steps();
   running();
   without_a_callback();
