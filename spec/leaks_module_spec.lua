@@ -71,11 +71,13 @@ describe('in another host, leaks', function()
           local ch = weft.chan()
           park(weft, ch)
           weft.on_panic(function() print('panic', #weft.leaks()) end)
+          local failed = false
           weft.go(function()
             weft.defer(weft.yield)
+            failed = true
             error 'x'
           end)
-          weft.yield()
+          while not failed do weft.yield() end
           return ch
         end)
       end
