@@ -32,13 +32,14 @@ check_clang_tidy_one() {
     touch "$key"
 }
 
-# gcc's own analyser, which follows paths that clang's does not. As the release is compiled, so that
-# assertions hide nothing; its findings are warnings, and any text is a failure.
+# gcc's own analyser, which follows paths that clang's does not. As the release is compiled, so
+# that assertions hide nothing; its findings are warnings, and any text is a failure.
 check_fanalyzer() {
     local output
-    output=$(find host runtime -name '*.c' | sort | xargs -P "$(nproc)" -I '{}' \
-        gcc -fanalyzer -O1 -std=c11 -D_GNU_SOURCE '-DWEFT_VERSION=""' -Iruntime -Iruntime/include \
-        -isystem "$(pkg-config --variable=includedir luajit)" -c '{}' -o /dev/null 2>&1) || true
+    local flags=(-fanalyzer -O1 -std=c11 -D_GNU_SOURCE '-DWEFT_VERSION=""' -Iruntime
+        -Iruntime/include -isystem "$(pkg-config --variable=includedir luajit)")
+    output=$(find host runtime -name '*.c' | sort |
+        xargs -P "$(nproc)" -I '{}' gcc "${flags[@]}" -c '{}' -o /dev/null 2>&1) || true
     [[ -z $output ]] || { echo "$output" && return 1; }
 }
 
