@@ -17,5 +17,7 @@ _Noreturn void wf_broken(const char *file, int line, const char *what);
 
 #define WF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+// A hint: any address will do.
+#define WF_PREFETCH(address) __builtin_prefetch(address)
 
 #endif

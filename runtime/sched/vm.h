@@ -35,7 +35,7 @@ typedef struct wf_vm_stats {
 
 // Blocks of 1, 2, 4, … 32 waiters are kept for reuse.
 enum { WF_WAIT_CLASSES = WF_SIZE(6, 1) };
-enum { WF_VM_RECENT = WF_SIZE(64, 1) };
+enum { WF_VM_RECENT = WF_SIZE(1024, 1) };
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {

@@ -14,15 +14,21 @@
 #include "task/preempt.h"
 #include "task/site.h"
 
-enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2) };
+enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2), LINE = 64 };
 
 typedef struct wf_slab {
   wf_link link;   // in pool->slabs while it has free structs, else in full_slabs
   wf_task *free;  // chained through run.next
   uint32_t used;
-  int anchors;  // wf_vm_anchor of the table of its coroutines, by slot
-  wf_task tasks[SLAB_TASKS];
+  int anchors;   // wf_vm_anchor of the table of its coroutines, by slot
+  void *memory;  // of which this struct is the aligned part
+  // A task is two cache lines, of which a hand-over needs the first and half of the second.
+  _Alignas(2 * LINE) wf_task tasks[SLAB_TASKS];
 } wf_slab;
+
+_Static_assert(sizeof(wf_task) == 2 * (size_t)LINE, "a task is two cache lines");
+
+enum { SLAB_BYTES = sizeof(wf_slab) + _Alignof(wf_slab) };
 
 static wf_slab *slab_of(wf_task *task) {
   return wf_container_of(task - task->slot, wf_slab, tasks);
@@ -34,7 +40,7 @@ static void drop_slab(wf_vm *vm, wf_slab *slab) {
   wf_list_remove(&slab->link);
   wf_vm_drop_anchor(vm, slab->anchors);
   wf_monitor_lock(vm->rt);
-  wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
+  wf_mem_free(&vm->rt->mem, slab->memory, SLAB_BYTES);
   wf_monitor_unlock(vm->rt);
 }
 
@@ -44,11 +50,14 @@ static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
   if (first != &vm->tasks.slabs) return wf_container_of(first, wf_slab, link);
   lua_createtable(L, SLAB_TASKS, 0);
   int anchors = wf_vm_anchor(vm, L);
-  wf_slab *slab = wf_mem_new(&vm->rt->mem, sizeof *slab);
-  if (slab == NULL) {
+  void *memory = wf_mem_new(&vm->rt->mem, SLAB_BYTES);
+  if (memory == NULL) {
     wf_vm_drop_anchor(vm, anchors);
     wf_site_raise(L, "not enough memory");
   }
+  size_t past = (uintptr_t)memory % _Alignof(wf_slab);
+  wf_slab *slab = (void *)((char *)memory + (_Alignof(wf_slab) - past));
+  slab->memory = memory;
   slab->anchors = anchors;
   for (int i = SLAB_TASKS - 1; i >= 0; i--) {
     wf_task *task = &slab->tasks[i];
@@ -312,6 +321,22 @@ static int collect_some(lua_State *L) {
 }
 #endif
 
+// Where a thousand tasks take turns, each one's struct, coroutine and stack have left the cache
+// since its last turn: fetching those of the next tasks while one runs takes 10 to 15 % off the
+// sieve and a quarter off waking a million sleepers. The fifth word of LuaJIT's coroutine is the
+// base of its stack; were it something else, the processor would fetch something else.
+// (always_inline: gcc 12 takes a function that only prefetches for one that does nothing.)
+__attribute__((always_inline)) static inline void prefetch_following(const wf_runq *queue) {
+  if (queue->head == NULL) return;
+  const char *base = ((const char *const *)task_of(queue->head)->co)[4];
+  for (int below = 16; below < 16 + 3 * LINE; below += LINE) WF_PREFETCH(base - below);
+  wf_runnable *second = queue->head->next;
+  if (second == NULL) return;
+  WF_PREFETCH(task_of(second)->co);
+  WF_PREFETCH((const char *)task_of(second)->co + LINE);
+  if (second->next != NULL) WF_PREFETCH(second->next);
+}
+
 static void run_batch(wf_vm *vm, uint32_t max) {
   for (; max > 0 && !vm->stop; max--) {
 #ifdef WEFT_TORTURE
@@ -321,6 +346,7 @@ static void run_batch(wf_vm *vm, uint32_t max) {
     wf_runnable *r = wf_runq_pop(&vm->runq);
 #endif
     if (r == NULL) return;
+    prefetch_following(&vm->runq);
     run_one(vm, task_of(r));
     if (WF_UNLIKELY(wf_load_relaxed(&vm->hog))) return;  // pairs with monitor.c: mark
     // Tasks that compute must not keep timers and I/O waiting for the rest of the batch. Every
@@ -421,7 +447,7 @@ wf_task *wf_task_of_coroutine(wf_vm *vm, lua_State *co) {
 static void free_slabs(wf_vm *vm, wf_link *slabs) {
   while (!wf_list_empty(slabs)) {
     wf_slab *slab = wf_container_of(wf_list_pop(slabs), wf_slab, link);
-    wf_mem_free(&vm->rt->mem, slab, sizeof *slab);
+    wf_mem_free(&vm->rt->mem, slab->memory, SLAB_BYTES);
   }
 }
 
