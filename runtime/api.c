@@ -165,8 +165,10 @@ static lua_State *new_state(weft *w) {
   void *probe = wf_mem_new(&w->rt.mem, STATE_BYTES);
   if (probe == NULL) return NULL;
   wf_mem_free(&w->rt.mem, probe, STATE_BYTES);
+#ifndef WEFT_LUA_MALLOC
   if (w->config.alloc == NULL) return luaL_newstate();
-  return lua_newstate(w->config.alloc, w->config.alloc_ud);
+#endif
+  return lua_newstate(w->rt.mem.fn, w->rt.mem.ud);
 }
 
 weft_status weft_open(const weft_config *config, weft **out) {

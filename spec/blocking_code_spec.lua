@@ -217,17 +217,12 @@ describe('iterators that block', function()
 end)
 
 describe('code that blocks while it loads', function()
-  local dir, clean
-  setup(function() dir, clean = proc.temp_dir() end)
-  teardown(function() clean() end)
-
-  local path = package.path
-  before_each(function() package.path = dir .. '/?.lua;' .. path end)
-  after_each(function() package.path = path end)
-
-  local function write(name, code)
-    proc.write_file(dir .. '/' .. name .. '.lua', code)
-  end
+  local modules = proc.modules()
+  setup(modules.create)
+  teardown(modules.remove)
+  before_each(modules.find)
+  after_each(modules.forget)
+  local write = modules.write
 
   it('require', function()
     write('wf_slow', [[
@@ -297,7 +292,7 @@ describe('code that blocks while it loads', function()
   it('require of what is not there, or does not compile, says so', function()
     local ok, err = pcall(require, 'wf_none')
     assert.is_false(ok)
-    has(err, "module 'wf_none' not found", dir .. '/wf_none.lua')
+    has(err, "module 'wf_none' not found", modules.dir .. '/wf_none.lua')
     write('wf_broken', 'x = = 1')
     ok, err = pcall(require, 'wf_broken')
     assert.is_false(ok)
@@ -323,12 +318,12 @@ describe('code that blocks while it loads', function()
   it('dofile', function()
     write('wf_do', "require 'weft'.sleep(1) return 1, nil, 3")
     assert.same({ n = 3, 1, nil, 3 },
-      util.pack(takes(1, function() return dofile(dir .. '/wf_do.lua') end)))
-    local ok = pcall(dofile, dir .. '/wf_no_file.lua')
+      util.pack(takes(1, function() return dofile(modules.dir .. '/wf_do.lua') end)))
+    local ok = pcall(dofile, modules.dir .. '/wf_no_file.lua')
     assert.is_false(ok)
     write('wf_do', "require 'weft'.sleep(1) error 'in the file'")
     local err
-    ok, err = takes(1, function() return pcall(dofile, dir .. '/wf_do.lua') end)
+    ok, err = takes(1, function() return pcall(dofile, modules.dir .. '/wf_do.lua') end)
     assert.is_false(ok)
     has(err, 'wf_do.lua:1:', 'in the file')
   end)
@@ -338,7 +333,7 @@ describe('code that blocks while it loads', function()
     assert.equals(5, (takes(1, function() return loadstring(code)(5) end)))
     assert.equals(5, (takes(1, function() return load(code)(5) end)))
     write('wf_chunk', code)
-    assert.equals(5, (takes(1, function() return loadfile(dir .. '/wf_chunk.lua')(5) end)))
+    assert.equals(5, (takes(1, function() return loadfile(modules.dir .. '/wf_chunk.lua')(5) end)))
     local parts, i = { 'return ', '1 + ', '1' }, 0
     local chunk = load(function()
       i = i + 1

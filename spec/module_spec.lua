@@ -5,23 +5,9 @@ local proc = require 'support.proc'
 local util = require 'support.util'
 local has = util.has
 
--- The folder of the running weft, where weft.so lies.
-local dir = (proc.bin or ''):match('^(.*)/[^/]*$') or '.'
-
--- Runs code in plain LuaJIT, with weft.so to be found; no sanitizer's build can be loaded there.
-local function plain(code)
-  local path = os.tmpname()
-  proc.write_file(path, "local weft = require 'weft' " .. code)
-  local r = proc.shell('luajit ' .. path,
-    { before = ('export LUA_CPATH=%s;'):format(proc.quote(dir .. '/?.so;;')) })
-  os.remove(path)
-  r.file = path
-  return r
-end
-
 local function prints(code, out)
   if proc.sanitized() then pending "a sanitizer's build is no module" end
-  local r = plain(code)
+  local r = proc.luajit("local weft = require 'weft' " .. code)
   assert.same({ 0, out, '' }, { r.status, r.out, r.err })
 end
 

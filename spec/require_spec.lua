@@ -6,17 +6,12 @@ local util = require 'support.util'
 local proc = require 'support.proc'
 
 describe('require', function()
-  local dir, clean
-  setup(function() dir, clean = proc.temp_dir() end)
-  teardown(function() clean() end)
-
-  local path = package.path
-  before_each(function() package.path = dir .. '/?.lua;' .. path end)
-  after_each(function() package.path = path end)
-
-  local function write(name, code)
-    proc.write_file(dir .. '/' .. name .. '.lua', code)
-  end
+  local modules = proc.modules()
+  setup(modules.create)
+  teardown(modules.remove)
+  before_each(modules.find)
+  after_each(modules.forget)
+  local write = modules.write
 
   it('of a module that requires itself raises, and both ways round', function()
     write('wf_own', "local m = require 'wf_own' return m")
@@ -25,7 +20,7 @@ describe('require', function()
     for _, name in ipairs { 'wf_own', 'wf_one' } do
       local ok, err = pcall(require, name)
       assert.is_false(ok)
-      util.has(err, ("loop or previous error loading module '%s'"):format(name), dir)
+      util.has(err, ("loop or previous error loading module '%s'"):format(name), modules.dir)
     end
   end)
 

@@ -4,22 +4,15 @@
 
 local proc = require 'support.proc'
 
--- The folder of the running weft, where weft.so lies.
-local dir = (proc.bin or ''):match('^(.*)/[^/]*$') or '.'
-
 -- Runs code in plain LuaJIT; it must end well and print exactly this.
 local function prints(code, out)
   if proc.sanitized() then pending "a sanitizer's build is no module" end
-  local path = os.tmpname()
-  proc.write_file(path, [[
+  local r = proc.luajit([[
     local function busy(s)
       local t = os.clock()
       while os.clock() - t < s do end
     end
-  ]] .. code)
-  local r = proc.shell('luajit ' .. path, { seconds = 20,
-    before = ('export LUA_CPATH=%s;'):format(proc.quote(dir .. '/?.so;;')) })
-  os.remove(path)
+  ]] .. code, { seconds = 20 })
   assert.same({ 0, out, '' }, { r.status, r.out, r.err })
 end
 

@@ -16,6 +16,10 @@ endif()
 if(WEFT_TORTURE)
   add_compile_definitions(WEFT_TORTURE=1)
 endif()
+# Lua's memory too from malloc, where valgrind and the sanitizers watch it.
+if(WEFT_TORTURE OR WEFT_SANITIZE)
+  add_compile_definitions(WEFT_LUA_MALLOC=1)
+endif()
 if(WEFT_SANITIZE)
   add_compile_options(-fsanitize=${WEFT_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)

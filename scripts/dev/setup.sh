@@ -45,6 +45,7 @@ missing_for_go() { has_command go || echo golang-go; }
 missing_for_tests() {
     missing_for_build
     missing_for_go
+    has_command gcc || echo gcc
     has_command clang || echo clang
     has_command clang-tidy || echo clang-tidy
     has_command clang-format || echo clang-format

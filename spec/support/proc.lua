@@ -69,6 +69,32 @@ function M.run(code, opts)
   return r
 end
 
+-- Runs `code` in plain LuaJIT, which finds weft.so: a module in another host. (No build with a
+-- sanitizer can be loaded there.) opts: as for `shell`; the result has also file, the script's path.
+function M.luajit(code, opts)
+  opts = opts or {}
+  local path = os.tmpname()
+  write_all(path, code)
+  local dir = (M.bin or ''):match('^(.*)/[^/]*$') or '.'
+  local r = M.shell('luajit ' .. path, { seconds = opts.seconds, stdin = opts.stdin,
+    before = ('export LUA_CPATH=%s;'):format(quote(dir .. '/?.so;;')) })
+  os.remove(path)
+  r.file = path
+  return r
+end
+
+-- Modules that a spec writes, into a folder of their own: m.create and m.remove go around the spec,
+-- m.find and m.forget (whether `require` looks there) around each test; m.write(name, code), m.dir.
+function M.modules()
+  local m, path, clean = {}, package.path, nil
+  function m.create() m.dir, clean = M.temp_dir() end
+  function m.remove() clean() end
+  function m.find() package.path = m.dir .. '/?.lua;' .. path end
+  function m.forget() package.path = path end
+  function m.write(name, code) write_all(m.dir .. '/' .. name .. '.lua', code) end
+  return m
+end
+
 -- A fresh folder and a function that removes it with what it holds.
 function M.temp_dir()
   local dir = os.tmpname()
