@@ -45,6 +45,7 @@ struct wf_monitor {
   // The thread that runs the worker's tasks, if one does.
   bool present;
   bool real_time;  // the VM's clock is the machine's
+  bool known;      // the rest is filled in
   uv_thread_t worker_thread;
   clockid_t cpu_clock;
   bool has_cpu_clock;
@@ -248,6 +249,19 @@ void wf_monitor_stop(wf_runtime *rt) {
   rt->monitor = NULL;
 }
 
+// Finds out how to ask about the calling thread, unless it is the one of the last time.
+static void know_thread(wf_monitor *m) {
+  uv_thread_t self = uv_thread_self();
+  if (m->known && uv_thread_equal(&self, &m->worker_thread) != 0) return;
+  m->known = true;
+  m->worker_thread = self;
+#ifdef __linux__
+  m->has_cpu_clock = pthread_getcpuclockid(self, &m->cpu_clock) == 0;
+  (void)snprintf(m->delay_file, sizeof m->delay_file, "/proc/self/task/%d/schedstat",
+                 (int)syscall(SYS_gettid));
+#endif
+}
+
 void wf_monitor_enter(wf_worker *worker) {
   wf_runtime *rt = worker->rt;
   if (rt->monitor == NULL && rt->hog_ns != 0 && (rt->monitor = new_monitor(rt)) == NULL) {
@@ -260,13 +274,8 @@ void wf_monitor_enter(wf_worker *worker) {
   uv_mutex_lock(&m->lock);
   m->present = true;
   m->real_time = !worker->vm->clock.is_virtual;
-  m->worker_thread = uv_thread_self();
   m->slice = 0;  // none: they count from 1
-#ifdef __linux__
-  m->has_cpu_clock = pthread_getcpuclockid(m->worker_thread, &m->cpu_clock) == 0;
-  (void)snprintf(m->delay_file, sizeof m->delay_file, "/proc/self/task/%d/schedstat",
-                 (int)syscall(SYS_gettid));
-#endif
+  know_thread(m);
   if (m->asleep) uv_cond_signal(&m->wake);
   uv_mutex_unlock(&m->lock);
 }
