@@ -45,8 +45,8 @@ struct wf_monitor {
   // The thread that runs the worker's tasks, if one does.
   bool present;
   bool real_time;  // the VM's clock is the machine's
-  bool known;      // the rest is filled in
   uv_thread_t worker_thread;
+  int tid;
   clockid_t cpu_clock;
   bool has_cpu_clock;
   char delay_file[64];  // where the kernel tells how long the thread has waited for a processor
@@ -249,16 +249,16 @@ void wf_monitor_stop(wf_runtime *rt) {
   rt->monitor = NULL;
 }
 
-// Finds out how to ask about the calling thread, unless it is the one of the last time.
+// Finds out how to ask about the calling thread, unless it is the one of the last time. (Its number
+// tells: another thread may have got the same pthread_t.)
 static void know_thread(wf_monitor *m) {
-  uv_thread_t self = uv_thread_self();
-  if (m->known && uv_thread_equal(&self, &m->worker_thread) != 0) return;
-  m->known = true;
-  m->worker_thread = self;
+  m->worker_thread = uv_thread_self();
 #ifdef __linux__
-  m->has_cpu_clock = pthread_getcpuclockid(self, &m->cpu_clock) == 0;
-  (void)snprintf(m->delay_file, sizeof m->delay_file, "/proc/self/task/%d/schedstat",
-                 (int)syscall(SYS_gettid));
+  int tid = (int)syscall(SYS_gettid);
+  if (tid == m->tid) return;
+  m->tid = tid;
+  m->has_cpu_clock = pthread_getcpuclockid(m->worker_thread, &m->cpu_clock) == 0;
+  (void)snprintf(m->delay_file, sizeof m->delay_file, "/proc/self/task/%d/schedstat", tid);
 #endif
 }
 
