@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/atomic.h"
+#include "base/peek.h"
 #include "base/rand.h"
 
 // What stands in the queue; the first member of a task.

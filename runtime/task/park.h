@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/atomic.h"
+#include "base/peek.h"
 #include "base/check.h"
 #include "task/obj.h"
 #include "task/task.h"

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+// Who sleeps, who searches, and whether anything can still happen: how the workers of a runtime
+// go to sleep and are woken. idle.c argues why no wake-up is lost. How a worker sleeps is its own
+// affair: `wake` must end the sleep that worker is in or else its next one, and what the caller did
+// before happens before that sleep returns (a futex, an eventfd, uv_async_send).
+//
+// A worker's loop, with its deque, its inbox and the runtime's injection queue:
+//
+//   bool searching = false;
+//   for (;;) {
+//     while (run_ready() || run_item(wf_deque_pop(own)) || run_nodes(wf_inbox_take(inbox))) {
+//       if (searching) wf_idle_found(idle), searching = false;     // before running what it found
+//     }
+//     if (!searching) searching = wf_idle_search(idle);
+//     if (searching && steal_for_a_while()) continue;              // found it: as above
+//     wf_idle_announce(idle, me, searching);
+//     bool quiet = false;
+//     if (all_deques_and_the_injection_queue_are_empty() && wf_inbox_doze(inbox)) {
+//       quiet = no_timers_and_no_handles();
+//       if (quiet && wf_idle_quiet(idle)) report_deadlock();
+//       sleep();
+//     }
+//     searching = wf_idle_leave(idle, me, quiet) == WF_IDLE_TO_SEARCH;
+//   }
+//
+// Who pushes on a deque or the injection queue calls wf_idle_notify after it; who pushes into an
+// inbox and is told that its consumer dozed calls wf_idle_wake.
+//
+// Each worker that is not quiet is counted as active, and each wake-up in flight. Other threads
+// that may push must be counted too: wf_idle_hold, before anybody could think all is over. So when
+// the count comes to 0, nothing is under way and nobody is left to begin anything.
+#ifndef WF_SCHED_IDLE_H
+#define WF_SCHED_IDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
+#include "base/mem.h"
+
+typedef struct wf_idle {
+  wf_atomic_u64 searching;  // workers that look for work, woken ones included that have yet to begin
+  wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
+  wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
+  uint32_t workers;
+  void (*wake)(void *ud, uint32_t worker);
+  void *ud;
+  wf_mem *mem;
+} wf_idle;
+
+typedef enum wf_woken {
+  WF_IDLE_NOT_WOKEN,  // it woke by itself, or never slept
+  WF_IDLE_WOKEN,      // wf_idle_wake
+  WF_IDLE_TO_SEARCH,  // wf_idle_notify; the worker is counted as one that searches
+} wf_woken;
+
+// For `workers` >= 1, all awake and active. False: no memory.
+bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers,
+                  void (*wake)(void *ud, uint32_t worker), void *ud);
+
+// No worker uses it any more.
+void wf_idle_close(wf_idle *idle);
+
+// The worker itself. --------------------------------------------------------------------------
+
+// Whether it may search: not when half of those that are awake do already. If so, it is counted
+// until wf_idle_found or wf_idle_announce.
+bool wf_idle_search(wf_idle *idle);
+
+// It was searching and has found something. Wakes another when nobody else searches: there may be
+// more.
+void wf_idle_found(wf_idle *idle);
+
+// From here it can be woken; it no longer searches. Only what it looks at after this counts: when
+// that is nothing, it may sleep.
+void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching);
+
+// Between announce and sleep, when nothing but a wake-up can give it work. True: the runtime is
+// quiescent: all are quiet, nothing is held, nothing under way, and what all of them did is
+// visible. A worker that wakes without being woken ends that, until it is quiet again.
+bool wf_idle_quiet(wf_idle *idle);
+
+// After each announce, whether it slept or not: it is awake. When it was woken, what the waker did
+// before is visible; the waker's call of `wake` may still be to come, and end the next sleep.
+wf_woken wf_idle_leave(wf_idle *idle, uint32_t worker, bool quiet);
+
+// Any thread that is counted. -----------------------------------------------------------------
+
+// There is something new for whoever finds it: wakes one to search, unless somebody searches.
+void wf_idle_notify(wf_idle *idle);
+
+// There is something for this worker: wakes it if it sleeps or is about to.
+void wf_idle_wake(wf_idle *idle, uint32_t worker);
+
+// Counts something besides workers that may yet give them work, and counts it no more. True: the
+// runtime is quiescent, as above.
+void wf_idle_hold(wf_idle *idle);
+bool wf_idle_release(wf_idle *idle);
+
+#endif

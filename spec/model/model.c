@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: MIT
+#include "model.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fiber.h"
+#include "shim.h"
+#include "states.h"
+
+enum { PATH = 1000, OPTIONS = 256, LATE = 4, STACK = 65536, ARENA = 32768, BLOCKS = 64 };
+
+typedef enum kind { LOAD, STORE, FETCH, CAS, AWAIT, FENCE, SLEEP, WAKE, DONE } kind;
+
+typedef struct op {
+  kind kind;
+  model_rmw rmw;
+  int order;
+  bool early, done;
+  uint32_t cell;
+  uint64_t value, expected;
+  const char *where;
+} op;
+
+typedef struct thread {
+  fiber fiber;
+  op op;  // what it is about to do, then with the result in `value`
+  op late[LATE];
+  int late_count;
+  memory_gate gate;  // what it sleeps on
+  bool awake;        // somebody has woken it
+} thread;
+
+// One thing that can happen next: a thread's operation, or, from 0, one of its late updates.
+typedef struct option {
+  int thread, late, position;
+} option;
+
+typedef struct step {
+  option chosen;
+  int index, total;
+} step;
+
+typedef struct block {
+  size_t start, size;
+} block;
+
+static const model_scenario *scenario;
+static thread threads[THREADS];
+static char stacks[THREADS][STACK];
+static fiber explorer;
+static jmp_buf given_up;
+static int self;  // the thread that runs
+static bool on_fiber, tracing;
+static char complaint[400];
+static const char *where = "";
+static step path[PATH];
+static int path_length, stale;
+
+static char arena[ARENA];
+static size_t arena_used;
+static block blocks[BLOCKS];
+static int block_count;
+int model_allocations;
+
+_Noreturn void model_fail(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  int n = vsnprintf(complaint, sizeof(complaint), format, args);
+  va_end(args);
+  (void)snprintf(complaint + n, sizeof(complaint) - (size_t)n, " [T%d, %s]", self, where);
+  if (on_fiber) fiber_switch(&threads[self].fiber, &explorer);
+  longjmp(given_up, 1);
+}
+
+const void *model_plan(void) { return scenario->plan; }
+
+// Memory --------------------------------------------------------------------------------------
+
+// Nothing is used twice, so that what is freed can be told. Its bytes then make cells that are not.
+static void free_block(char *p, size_t size) {
+  size_t start = (size_t)(p - arena);
+  for (int i = 0; i < block_count; i++) {
+    if (blocks[i].start != start) continue;
+    MODEL_CHECK(blocks[i].size == size);
+    blocks[i] = blocks[--block_count];
+    for (size_t at = start; at < start + size; at += 4) {
+      uint32_t id;
+      memcpy(&id, arena + at, sizeof(id));
+      if (id >> 16 == 0xce11) memory_free_cell(self, id & 0xffff);
+    }
+    memset(p, 0xdd, size);
+    return;
+  }
+  model_fail("freed what is not there");
+}
+
+static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
+  (void)ud;
+  if (p != NULL && nsize == 0) {
+    free_block(p, osize);
+    return NULL;
+  }
+  MODEL_CHECK(p == NULL && block_count < BLOCKS && arena_used + nsize + 16 <= ARENA);
+  if (model_allocations == 0) return NULL;
+  model_allocations--;
+  blocks[block_count++] = (block){.start = arena_used, .size = nsize};
+  p = arena + arena_used;
+  memory_remember(self, arena_used + 1);
+  arena_used += (nsize + 15) / 16 * 16;
+  return p;
+}
+
+wf_mem model_mem = {.fn = allocate};
+
+// What threads do -----------------------------------------------------------------------------
+
+static uint32_t cell_of(const model_cell *cell) {
+  if (cell->id >> 16 != 0xce11) model_fail("use of memory that is freed or was never set up");
+  return cell->id & 0xffff;
+}
+
+static uint64_t updated(model_rmw rmw, uint64_t old, uint64_t v) {
+  switch (rmw) {
+    case MODEL_EXCHANGE: return v;
+    case MODEL_ADD: return old + v;
+    case MODEL_SUB: return old - v;
+    case MODEL_AND: return old & v;
+    case MODEL_OR: return old | v;
+  }
+  return 0;
+}
+
+static void trace(const char *what, const op *o, uint64_t from, uint64_t to) {
+  static const char *const names[] = {"load",  "store", "fetch", "cas", "await",
+                                      "fence", "sleep", "wake",  ""};
+  static const char *const orders[] = {"relaxed", "acquire", "release", "acq_rel"};
+  if (!tracing) return;
+  const char *place = strrchr(o->where, '/');
+  (void)fprintf(stderr, "  T%d %s%s %s (%s): %llx -> %llx\n", self, what, names[o->kind],
+                place != NULL ? place + 1 : o->where, orders[o->order], (unsigned long long)from,
+                (unsigned long long)to);
+}
+
+static void perform_update(op *o, int position, bool late) {
+  uint64_t old = memory_value(o->cell, position), v = updated(o->rmw, old, o->value);
+  trace(late ? "late " : "", o, old, v);
+  memory_update(self, o->cell, position, v, o->order, late);
+  o->value = old;
+}
+
+static void perform_cas(op *o, int position) {
+  uint64_t old = memory_value(o->cell, position);
+  o->done = old == o->expected;
+  trace(o->done ? "" : "failing ", o, old, o->value);
+  if (o->done) {
+    memory_update(self, o->cell, position, o->value, o->order, false);
+    memory_validate(self);
+  } else {
+    o->expected = memory_load(self, o->cell, position, WF_RELAXED, false);
+  }
+}
+
+static void perform(op *o, int position) {
+  where = o->where;
+  switch (o->kind) {
+    case LOAD:
+    case AWAIT:
+      o->value = memory_load(self, o->cell, position, o->order, o->early);
+      trace("", o, o->value, o->value);
+      break;
+    case STORE:
+      trace("", o, memory_value(o->cell, position), o->value);
+      memory_store(self, o->cell, position, o->value, o->order);
+      break;
+    case FETCH: perform_update(o, position, false); break;
+    case CAS: perform_cas(o, position); break;
+    case FENCE:
+      trace("", o, 0, 0);
+      memory_fence(self);
+      break;
+    case SLEEP:
+      trace("", o, 0, 0);
+      threads[self].awake = false;
+      memory_pass(self, &threads[self].gate);
+      break;
+    case WAKE:
+      trace("", o, 0, o->value);
+      memory_reach(self, &threads[o->value].gate);
+      threads[o->value].awake = true;
+      break;
+    case DONE: break;
+  }
+}
+
+// On a fiber: gives way, so that anything can happen before it. Elsewhere it is alone.
+static op act(op o) {
+  if (self == MAIN) {
+    perform(&o, o.cell == 0 ? 0 : memory_newest(o.cell));
+    return o;
+  }
+  threads[self].op = o;
+  on_fiber = false;
+  fiber_switch(&threads[self].fiber, &explorer);
+  return threads[self].op;
+}
+
+void model_init(model_cell *cell, uint64_t v, const char *at) {
+  where = at;
+  cell->id = 0xce110000U + memory_new_cell(self, v);
+}
+
+uint64_t model_load(const model_cell *cell, int order, bool early, const char *at) {
+  where = at;
+  op o = {.kind = LOAD, .cell = cell_of(cell), .order = order, .early = early, .where = at};
+  return act(o).value;
+}
+
+void model_store(model_cell *cell, uint64_t v, int order, const char *at) {
+  where = at;
+  (void)act((op){.kind = STORE, .cell = cell_of(cell), .value = v, .order = order, .where = at});
+}
+
+uint64_t model_fetch(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at) {
+  where = at;
+  op o = {.kind = FETCH, .rmw = rmw, .cell = cell_of(cell), .value = v, .order = order};
+  o.where = at;
+  return act(o).value;
+}
+
+static bool has_late(const thread *t, uint32_t cell) {
+  for (int i = 0; i < t->late_count; i++) {
+    if (t->late[i].cell == cell) return true;
+  }
+  return false;
+}
+
+void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at) {
+  where = at;
+  op o = {.kind = FETCH, .rmw = rmw, .cell = cell_of(cell), .value = v, .order = order};
+  o.where = at;
+  thread *t = &threads[self];
+  if (self == MAIN || order != WF_RELAXED || t->late_count == LATE || has_late(t, o.cell)) {
+    (void)act(o);
+  } else {
+    t->late[t->late_count++] = o;
+    memory_remember(self, memory_mix(o.cell, v));
+  }
+}
+
+bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, const char *at) {
+  where = at;
+  op o = {.kind = CAS, .cell = cell_of(cell), .value = v, .expected = *expected, .order = order};
+  o.where = at;
+  o = act(o);
+  *expected = o.expected;
+  return o.done;
+}
+
+uint64_t model_await(const model_cell *cell, uint64_t seen, const char *at) {
+  where = at;
+  return act((op){.kind = AWAIT, .cell = cell_of(cell), .expected = seen, .where = at}).value;
+}
+
+void model_fence(const char *at) { (void)act((op){.kind = FENCE, .where = at}); }
+void model_sleep(void) { (void)act((op){.kind = SLEEP, .where = "sleep"}); }
+
+void model_wake(int other) {
+  (void)act((op){.kind = WAKE, .value = (uint64_t)other, .where = "wake"});
+}
+
+void model_read(memory_plain *plain) { memory_plain_read(self, plain); }
+void model_write(memory_plain *plain) { memory_plain_write(self, plain); }
+
+bool model_asleep(int t) { return threads[t].op.kind == SLEEP; }
+
+// What can happen -----------------------------------------------------------------------------
+
+// Whether an update that is late must come first: it must not pass a release, nor anything on its
+// own cell.
+static bool must_not_pass(const thread *t) {
+  const op *o = &t->op;
+  if (t->late_count == 0 || o->kind == DONE) return false;
+  if (o->kind == FENCE || o->kind == SLEEP || o->kind == WAKE) return true;
+  return (o->kind != LOAD && o->kind != AWAIT && (o->order & WF_RELEASE)) || has_late(t, o->cell);
+}
+
+static bool may_read(const op *o, int position) {
+  switch (o->kind) {
+    case LOAD: return true;
+    case AWAIT: return memory_value(o->cell, position) != o->expected;
+    case CAS:
+      return memory_value(o->cell, position) != o->expected || memory_open(o->cell, position);
+    case FENCE:
+    case SLEEP:
+    case WAKE:
+    case DONE: return false;
+    case STORE:
+    case FETCH: return memory_open(o->cell, position);
+  }
+  return false;
+}
+
+// The newest first, so that the first path is that of a machine without surprises.
+static int options_on_cell(int t, const op *o, int late, option *options) {
+  self = t;
+  where = o->where;
+  int count = 0, newest = memory_newest(o->cell), oldest = memory_oldest(t, o->cell);
+  for (int p = newest; p >= oldest; p--) {
+    if (p != newest && scenario->stale != 0 && stale == scenario->stale) break;
+    if (!may_read(o, p)) continue;
+    options[count++] = (option){.thread = t, .late = late, .position = p};
+  }
+  return count;
+}
+
+static int find_options(option *options) {
+  int count = 0;
+  for (int i = 0; i < scenario->threads; i++) {
+    thread *t = &threads[i];
+    for (int late = 0; late < t->late_count; late++) {
+      count += options_on_cell(i, &t->late[late], late, options + count);
+    }
+    if (must_not_pass(t) || t->op.kind == DONE || (t->op.kind == SLEEP && !t->awake)) continue;
+    if (t->op.cell != 0) {
+      count += options_on_cell(i, &t->op, -1, options + count);
+    } else {
+      options[count++] = (option){.thread = i, .late = -1};
+    }
+    if (count > OPTIONS / 2) model_fail("too many options");
+  }
+  return count;
+}
+
+static void resume(int t) {
+  self = t;
+  on_fiber = true;
+  fiber_switch(&explorer, &threads[t].fiber);
+  if (on_fiber) longjmp(given_up, 1);  // it has failed
+}
+
+static void take(option o) {
+  thread *t = &threads[o.thread];
+  self = o.thread;
+  op *what = o.late >= 0 ? &t->late[o.late] : &t->op;
+  if (scenario->stale != 0 && what->cell != 0 && o.position != memory_newest(what->cell)) stale++;
+  if (o.late >= 0) {
+    where = what->where;
+    perform_update(what, o.position, true);
+    *what = t->late[--t->late_count];
+  } else {
+    perform(what, o.position);
+    resume(o.thread);
+  }
+}
+
+static uint64_t state_key(void) {
+  uint64_t key = memory_mix(memory_key(), (uint64_t)stale), late = 0;
+  for (int i = 0; i < scenario->threads; i++) {
+    thread *t = &threads[i];
+    key = memory_mix(key, t->gate.identity * 2 + t->awake);
+    for (int j = 0; j < t->late_count; j++) {
+      late += memory_mix((uint64_t)i, memory_mix(t->late[j].cell, t->late[j].value));
+    }
+  }
+  return memory_mix(key, late);
+}
+
+// The search ----------------------------------------------------------------------------------
+
+static void thread_body(void) {
+  scenario->run(self);
+  (void)act((op){.kind = DONE, .where = "the end"});
+}
+
+static void begin(void) {
+  memory_reset();
+  memset(arena, 0, arena_used);
+  arena_used = 0;
+  block_count = 0;
+  stale = 0;
+  model_allocations = BLOCKS;
+  self = MAIN;
+  on_fiber = false;
+  where = "setup";
+  scenario->setup();
+  for (int i = 0; i < scenario->threads; i++) {
+    threads[i] = (thread){.awake = false};
+    fiber_make(&threads[i].fiber, stacks[i], STACK, thread_body);
+    memory_begin(i);
+    resume(i);
+  }
+}
+
+static void finish(void) {
+  for (int i = 0; i < scenario->threads; i++) {
+    if (threads[i].op.kind == AWAIT) model_fail("T%d waits for ever", i);
+    memory_end(i);
+  }
+  self = MAIN;
+  where = "finish";
+  scenario->finish();
+  if (block_count != 0) model_fail("%d blocks of memory are not freed", block_count);
+}
+
+// Along the path, and on to its end or a state that has been seen.
+static void run_once(void) {
+  static option options[OPTIONS];
+  begin();
+  for (int n = 0;; n++) {
+    if (n < path_length - 1) {
+      take(path[n].chosen);
+      continue;
+    }
+    if (n == path_length && !states_add(state_key())) return;
+    int count = find_options(options);
+    if (count == 0) break;
+    if (n == path_length) {
+      if (n == PATH) model_fail("a path of more than %d steps", PATH);
+      path[path_length++] = (step){.total = count};
+    }
+    path[n].chosen = options[path[n].index];
+    take(path[n].chosen);
+  }
+  finish();
+}
+
+static bool next_path(void) {
+  while (path_length > 0) {
+    step *last = &path[path_length - 1];
+    if (++last->index < last->total) return true;
+    path_length--;
+  }
+  return false;
+}
+
+static double seconds(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+bool model_explore(const model_scenario *s) {
+  static uint64_t runs;
+  scenario = s;
+  path_length = 0;
+  runs = 0;
+  states_clear();
+  double start = seconds();
+  if (setjmp(given_up) != 0) {
+    if (!tracing) {
+      (void)fprintf(stderr, "%s: after %llu runs: %s; the path:\n", s->name,
+                    (unsigned long long)runs, complaint);
+      tracing = true;
+      run_once();
+    }
+    tracing = false;
+    return false;
+  }
+  do {
+    runs++;
+    run_once();
+  } while (next_path());
+  (void)printf("%-62s %9llu states %6.2f s\n", s->name, (unsigned long long)states_count(),
+               seconds() - start);
+  return true;
+}
+
+int model_main(const model_scenario *scenarios, int count) {
+  int passed = 0, failed = 0;
+  for (int i = 0; i < count; i++) {
+    if (scenarios[i].is_long && getenv("WEFT_LONG") == NULL) continue;
+    if (model_explore(&scenarios[i])) {
+      passed++;
+    } else {
+      failed++;
+    }
+  }
+  (void)printf("%d passed, %d failed\n", passed, failed);
+  return failed == 0 ? 0 : 1;
+}
