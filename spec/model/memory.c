@@ -7,7 +7,7 @@
 #include "shim.h"
 
 typedef struct message {
-  uint64_t value, identity;
+  uint64_t value;
   knowledge carries;
   uint8_t position;
   bool update;  // it read the one before it
@@ -34,7 +34,7 @@ typedef struct actor {
   knowledge now;       // what its next load may rely on
   knowledge acquired;  // and after a fence
   knowledge released;  // what its relaxed stores carry: all before its last fence
-  uint64_t history;
+  uint64_t history;    // the values it has read, since it forgot
 } actor;
 
 static cell cells[CELLS];
@@ -43,6 +43,9 @@ static actor actors[THREADS];
 static uint8_t fenced[CELLS];  // what the fences so far have seen
 static early_load earlies[256];
 static int early_count;
+enum { PLAINS = 32 };
+static memory_plain *plains[PLAINS];
+static int plain_count;
 
 uint64_t memory_mix(uint64_t a, uint64_t b) {
   uint64_t x = a * 0x9e3779b97f4a7c15U ^ (b + 0x632be59bd9b4e019U);
@@ -69,33 +72,43 @@ static void learn(knowledge *k, const knowledge *other) {
   }
 }
 
+// A thread's events are stamped with how often it has told others something so far: who knows of
+// more than that knows of the event.
+static uint16_t stamp(int thread) { return actors[thread].now.past[thread]; }
+
+static void told(int thread) {
+  actors[thread].acquired.past[thread] = ++actors[thread].now.past[thread];
+}
+
+// Whether what `other` did when it was at `when` (0: nothing) happens before what `thread` does now.
+static bool knows(int thread, int other, uint16_t when) {
+  return other == thread || when < actors[thread].now.past[other] || when == 0;
+}
+
 void memory_reset(void) {
   cell_count = 0;
-  early_count = 0;
+  early_count = plain_count = 0;
   memset(actors, 0, sizeof(actors));
   memset(fenced, 0, sizeof(fenced));
+  told(MAIN);
 }
 
 void memory_begin(int thread) {
+  told(MAIN);
   actors[thread] = actors[MAIN];
   actors[thread].acquired = actors[thread].released = actors[MAIN].now;
   actors[thread].history = (uint64_t)thread;
+  told(thread);
 }
 
 void memory_end(int thread) {
+  told(thread);
   learn(&actors[MAIN].now, &actors[thread].now);
   learn(&actors[MAIN].acquired, &actors[thread].now);
 }
 
 void memory_remember(int thread, uint64_t what) {
   actors[thread].history = memory_mix(actors[thread].history, what);
-}
-
-// Counts an event of the thread, so that others can be told to know of it.
-static uint16_t event(int thread) {
-  uint16_t now = ++actors[thread].now.past[thread];
-  actors[thread].acquired.past[thread] = now;
-  return now;
 }
 
 static cell *existing(uint32_t id) {
@@ -106,10 +119,10 @@ static cell *existing(uint32_t id) {
 
 static void touch(int thread, uint32_t id) {
   cell *c = existing(id);
-  if (actors[thread].now.past[c->maker] < c->made) {
+  if (!knows(thread, c->maker, c->made)) {
     model_fail("use of memory whose setting up does not happen before");
   }
-  c->touched[thread] = event(thread);
+  c->touched[thread] = stamp(thread);
 }
 
 uint32_t memory_new_cell(int thread, uint64_t value) {
@@ -119,25 +132,26 @@ uint32_t memory_new_cell(int thread, uint64_t value) {
   c->count = 1;
   c->freed = false;
   c->maker = thread;
-  c->made = event(thread);
+  c->made = stamp(thread);
   memset(c->touched, 0, sizeof(c->touched));
   c->touched[thread] = c->made;
   memory_remember(thread, id);
   c->order[0] = 0;
-  c->messages[0] = (message){.value = value, .identity = actors[thread].history};
+  c->messages[0] = (message){.value = value};
   c->messages[0].carries = actors[thread].now;
   return id + 1;
 }
 
+uint32_t memory_cells(void) { return cell_count; }
+
 void memory_free_cell(int thread, uint32_t id) {
   cell *c = existing(id);
   for (int t = 0; t < THREADS; t++) {
-    if (c->touched[t] > actors[thread].now.past[t]) {
+    if (!knows(thread, t, c->touched[t])) {
       model_fail("T%d frees what T%d may still be using", thread, t);
     }
   }
   c->freed = true;
-  (void)event(thread);
 }
 
 int memory_oldest(int thread, uint32_t id) {
@@ -163,7 +177,7 @@ static void read(int thread, uint32_t id, const message *m, int order) {
   a->now.seen[id - 1] = a->acquired.seen[id - 1] = number;
   learn(&a->acquired, &m->carries);
   if (order & WF_ACQUIRE) learn(&a->now, &m->carries);
-  memory_remember(thread, m->identity);
+  memory_remember(thread, m->value);
 }
 
 static void record_early(int thread, uint32_t id) {
@@ -172,7 +186,7 @@ static void record_early(int thread, uint32_t id) {
   }
   if (early_count == 256) model_fail("too many early loads");
   earlies[early_count++] =
-      (early_load){.cell = id, .thread = thread, .when = actors[thread].now.past[thread]};
+      (early_load){.cell = id, .thread = thread, .when = stamp(thread)};
 }
 
 void memory_validate(int thread) {
@@ -184,7 +198,7 @@ void memory_validate(int thread) {
 static void check_early(int thread, uint32_t id) {
   for (int i = 0; i < early_count; i++) {
     const early_load *e = &earlies[i];
-    if (e->cell == id && e->valid && e->when > actors[thread].now.past[e->thread]) {
+    if (e->cell == id && e->valid && !knows(thread, e->thread, e->when)) {
       model_fail("T%d stores to what T%d, which has it for good, may not have loaded yet", thread,
                  e->thread);
     }
@@ -220,6 +234,7 @@ static message *insert(int thread, uint32_t id, int position, uint64_t value) {
 static void publish(int thread, uint32_t id, message *m, int order) {
   actor *a = &actors[thread];
   uint8_t number = (uint8_t)(m - cells[id - 1].messages);
+  told(thread);
   const knowledge *carried = order & WF_RELEASE ? &a->now : &a->released;
   if (m->update) {
     learn(&m->carries, carried);
@@ -234,7 +249,6 @@ void memory_store(int thread, uint32_t id, int position, uint64_t value, int ord
   touch(thread, id);
   memory_remember(thread, id);
   message *m = insert(thread, id, position, value);
-  m->identity = memory_mix(actors[thread].history, value);
   publish(thread, id, m, order);
 }
 
@@ -245,10 +259,8 @@ void memory_update(int thread, uint32_t id, int position, uint64_t value, int or
   read(thread, id, old, order);
   // Nobody asked what it read, and when it came is no part of the thread's history.
   if (late) actors[thread].history = history;
-  uint64_t identity = memory_mix(old->identity, memory_mix((uint64_t)thread + 1, value));
   knowledge carries = old->carries;
   message *m = insert(thread, id, position, value);
-  m->identity = identity;
   m->carries = carries;
   m->update = true;
   publish(thread, id, m, order);
@@ -259,50 +271,142 @@ void memory_fence(int thread) {
   a->now = a->acquired;
   see(a->now.seen, fenced);
   see(fenced, a->now.seen);
+  told(thread);
   a->acquired = a->released = a->now;
-  for (uint32_t c = 0; c < cell_count; c++) {
-    memory_remember(thread, cells[c].messages[fenced[c]].identity);
-  }
+  memory_remember(thread, 1);
 }
 
 void memory_reach(int thread, memory_gate *gate) {
-  (void)event(thread);
+  told(thread);
   learn(&gate->known, &actors[thread].now);
-  gate->identity += memory_mix(actors[thread].history, 1);
   memory_remember(thread, 1);
 }
 
 void memory_pass(int thread, const memory_gate *gate) {
   learn(&actors[thread].now, &gate->known);
   learn(&actors[thread].acquired, &gate->known);
-  memory_remember(thread, gate->identity);
+  memory_remember(thread, 1);
+}
+
+static void enrol(memory_plain *plain) {
+  if (plain->enrolled) return;
+  if (plain_count == PLAINS) model_fail("more than %d plain variables", PLAINS);
+  plain->enrolled = true;
+  plains[plain_count++] = plain;
 }
 
 static bool known(int thread, const uint16_t *events) {
   for (int t = 0; t < THREADS; t++) {
-    if (events[t] > actors[thread].now.past[t]) return false;
+    if (!knows(thread, t, events[t])) return false;
   }
   return true;
 }
 
 void memory_plain_read(int thread, memory_plain *plain) {
+  enrol(plain);
   if (!known(thread, plain->written)) model_fail("a read races with a write");
-  plain->read[thread] = event(thread);
+  plain->read[thread] = stamp(thread);
 }
 
 void memory_plain_write(int thread, memory_plain *plain) {
+  enrol(plain);
   if (!known(thread, plain->written) || !known(thread, plain->read)) {
     model_fail("a write races with another access");
   }
-  plain->written[thread] = event(thread);
+  plain->written[thread] = stamp(thread);
 }
 
-uint64_t memory_key(void) {
-  uint64_t key = cell_count;
-  for (uint32_t c = 0; c < cell_count; c++) {
-    for (int i = 0; i < cells[c].count; i++) key = memory_mix(key, at(c + 1, i)->identity);
-    key = memory_mix(key, cells[c].messages[fenced[c]].identity + cells[c].freed);
+// Keys ----------------------------------------------------------------------------------------
+// Of what still matters: messages that somebody may read, and what not all know of. Positions and
+// stamps count from there.
+
+static int floor_of[CELLS];        // the oldest position that any thread may read
+static uint16_t common[THREADS];   // what all know of each thread
+
+static void find_floors(unsigned live) {
+  for (uint32_t c = 0; c < cell_count; c++) floor_of[c] = cells[c].count - 1;
+  for (int t = 0; t < THREADS; t++) common[t] = UINT16_MAX;
+  for (int t = 0; t < THREADS; t++) {
+    if ((live >> t & 1) == 0) continue;
+    const knowledge *k = &actors[t].now;
+    for (uint32_t c = 0; c < cell_count; c++) {
+      int position = cells[c].messages[k->seen[c]].position;
+      if (position < floor_of[c]) floor_of[c] = position;
+    }
+    for (int u = 0; u < THREADS; u++) {
+      if (k->past[u] < common[u]) common[u] = k->past[u];
+    }
   }
-  for (int t = 0; t < THREADS; t++) key = memory_mix(key, actors[t].history);
+}
+
+static uint64_t add(uint64_t key, uint64_t x) {
+  key = (key ^ x) * 0x9e3779b97f4a7c15U;
+  return key ^ (key >> 32);
+}
+
+static uint64_t add_seen(uint64_t key, const uint8_t *seen) {
+  for (uint32_t c = 0; c < cell_count; c++) {
+    int above = cells[c].messages[seen[c]].position - floor_of[c];
+    if (above > 0) key = add(key, c * 64 + (uint64_t)above);
+  }
+  return add(key, CELLS * 64);
+}
+
+static uint64_t add_stamps(uint64_t key, const uint16_t *stamps) {
+  for (int t = 0; t < THREADS; t++) {
+    key = add(key, stamps[t] < common[t] ? 0 : stamps[t] - common[t] + 1U);
+  }
   return key;
+}
+
+static uint64_t add_knowledge(uint64_t key, const knowledge *k) {
+  key = add_seen(key, k->seen);
+  for (int t = 0; t < THREADS; t++) {
+    key = add(key, k->past[t] < common[t] ? 0U : (unsigned)(k->past[t] - common[t]));
+  }
+  return key;
+}
+
+static uint64_t add_cell(uint64_t key, uint32_t c) {
+  for (int i = floor_of[c]; i < cells[c].count; i++) {
+    const message *m = at(c + 1, i);
+    key = add_knowledge(add(key, m->value * 2 + m->update), &m->carries);
+  }
+  return add_stamps(add(key, cells[c].freed), cells[c].touched);
+}
+
+// Without regard to order, as these come in any.
+static uint64_t lists(void) {
+  uint64_t sum = 0;
+  for (int i = 0; i < early_count; i++) {
+    const early_load *e = &earlies[i];
+    if (e->when < common[e->thread]) continue;
+    uint64_t key = add(e->cell, (uint64_t)e->thread * 2 + e->valid);
+    sum += add(key, e->when - common[e->thread] + 1U);
+  }
+  for (int i = 0; i < plain_count; i++) {
+    uint64_t key = add_stamps((uint64_t)(uintptr_t)plains[i], plains[i]->read);
+    sum += add_stamps(key, plains[i]->written);
+  }
+  return sum;
+}
+
+uint64_t memory_key(unsigned live, const memory_gate *const *gates, int gate_count) {
+  find_floors(live);
+  uint64_t key = cell_count;
+  for (uint32_t c = 0; c < cell_count; c++) key = add_cell(key, c);
+  key = add_seen(key, fenced);
+  for (int t = 0; t < THREADS; t++) {
+    const actor *a = &actors[t];
+    key = add(key, a->history);  // also of one that has ended: finish looks at what came of it
+    if ((live >> t & 1) == 0) continue;
+    key = add_knowledge(add_knowledge(key, &a->now), &a->acquired);
+    key = add_knowledge(key, &a->released);
+  }
+  for (int i = 0; i < gate_count; i++) key = add_knowledge(key, &gates[i]->known);
+  return add(key, lists());
+}
+
+void memory_forget(int thread, uint64_t variables) {
+  actors[thread].history = memory_mix((uint64_t)thread, variables);
 }

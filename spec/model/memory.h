@@ -31,7 +31,7 @@ enum { CELLS = 64, MESSAGES = 48, THREADS = 5, MAIN = THREADS - 1 };
 
 typedef struct knowledge {
   uint8_t seen[CELLS];     // cell -> message
-  uint16_t past[THREADS];  // thread -> how many of its events happened before
+  uint16_t past[THREADS];  // thread -> what it did before it told others something that often
 } knowledge;
 
 // Nothing is there; MAIN knows all.
@@ -44,6 +44,7 @@ void memory_end(int thread);
 // Cells are numbered from 1. What follows fails (model_fail) when there is no such cell, or its
 // making or other threads' use of it do not happen before.
 uint32_t memory_new_cell(int thread, uint64_t value);
+uint32_t memory_cells(void);
 void memory_free_cell(int thread, uint32_t cell);
 
 // Positions in modification order that a load may read, from the oldest to the newest.
@@ -65,7 +66,6 @@ void memory_fence(int thread);
 // Something else that orders threads: knows what those do that have reached it.
 typedef struct memory_gate {
   knowledge known;
-  uint64_t identity;
 } memory_gate;
 void memory_reach(int thread, memory_gate *gate);
 void memory_pass(int thread, const memory_gate *gate);
@@ -73,14 +73,18 @@ void memory_pass(int thread, const memory_gate *gate);
 // Plain data: who read and wrote it last. Fails on a race.
 typedef struct memory_plain {
   uint16_t read[THREADS], written[THREADS];
+  bool enrolled;
 } memory_plain;
 void memory_plain_read(int thread, memory_plain *plain);
 void memory_plain_write(int thread, memory_plain *plain);
 
-// A thread's past, so that states can be told apart: mixes `what` in.
+// What a thread has read, so that states can be told apart: mixes `what` in, or replaces it.
 void memory_remember(int thread, uint64_t what);
-// Of all there is. Equal keys: whatever can happen from here on is the same.
-uint64_t memory_key(void);
+void memory_forget(int thread, uint64_t what);
+
+// Of all that can still make a difference to the threads that `live` names (a bit each). The same
+// key: the same can happen from here on.
+uint64_t memory_key(unsigned live, const memory_gate *const *gates, int gate_count);
 uint64_t memory_mix(uint64_t a, uint64_t b);
 
 #endif

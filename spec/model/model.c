@@ -12,7 +12,7 @@
 #include "shim.h"
 #include "states.h"
 
-enum { PATH = 1000, OPTIONS = 256, LATE = 4, STACK = 65536, ARENA = 32768, BLOCKS = 64 };
+enum { PATH = 1000, OPTIONS = 256, LATE = 4, STACK = 65536, ARENA = 32768, BLOCKS = 64, WRITTEN = 1 << THREADS };
 
 typedef enum kind { LOAD, STORE, FETCH, CAS, AWAIT, FENCE, SLEEP, WAKE, DONE } kind;
 
@@ -51,6 +51,9 @@ typedef struct block {
 
 static const model_scenario *scenario;
 static thread threads[THREADS];
+static unsigned users[CELLS + 1];  // of each cell of setup's: a bit for each thread, and WRITTEN
+static uint32_t setup_cells;
+static bool learned;  // that one more is shared
 static char stacks[THREADS][STACK];
 static fiber explorer;
 static jmp_buf given_up;
@@ -197,9 +200,20 @@ static void perform(op *o, int position) {
   }
 }
 
+// Whether others have a part in this cell. One that turns out to be shared makes all begin anew.
+static bool is_shared(const op *o) {
+  if (o->cell == 0 || o->cell > setup_cells) return true;
+  unsigned *u = &users[o->cell], before = *u;
+  *u |= 1U << self | (o->kind == LOAD || o->kind == AWAIT ? 0 : (unsigned)WRITTEN);
+  unsigned readers = *u & ~(unsigned)WRITTEN;
+  bool shared = (*u & WRITTEN) != 0 && (readers & (readers - 1)) != 0;
+  if (shared && *u != before) learned = true;
+  return shared;
+}
+
 // On a fiber: gives way, so that anything can happen before it. Elsewhere it is alone.
 static op act(op o) {
-  if (self == MAIN) {
+  if (self == MAIN || !is_shared(&o)) {
     perform(&o, o.cell == 0 ? 0 : memory_newest(o.cell));
     return o;
   }
@@ -244,7 +258,8 @@ void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const 
   op o = {.kind = FETCH, .rmw = rmw, .cell = cell_of(cell), .value = v, .order = order};
   o.where = at;
   thread *t = &threads[self];
-  if (self == MAIN || order != WF_RELAXED || t->late_count == LATE || has_late(t, o.cell)) {
+  if (self == MAIN || order != WF_RELAXED || t->late_count == LATE || has_late(t, o.cell) ||
+      !is_shared(&o)) {
     (void)act(o);
   } else {
     t->late[t->late_count++] = o;
@@ -275,6 +290,8 @@ void model_wake(int other) {
 
 void model_read(memory_plain *plain) { memory_plain_read(self, plain); }
 void model_write(memory_plain *plain) { memory_plain_write(self, plain); }
+
+void model_forget(uint64_t variables) { memory_forget(self, variables); }
 
 bool model_asleep(int t) { return threads[t].op.kind == SLEEP; }
 
@@ -359,15 +376,21 @@ static void take(option o) {
 }
 
 static uint64_t state_key(void) {
-  uint64_t key = memory_mix(memory_key(), (uint64_t)stale), late = 0;
+  const memory_gate *gates[THREADS];
+  unsigned live = 0;
+  uint64_t awake = 0, late = 0;
   for (int i = 0; i < scenario->threads; i++) {
-    thread *t = &threads[i];
-    key = memory_mix(key, t->gate.identity * 2 + t->awake);
+    const thread *t = &threads[i];
+    gates[i] = &t->gate;
+    if (t->op.kind != DONE || t->late_count > 0) live |= 1U << i;
+    awake += (uint64_t)t->awake << i;
     for (int j = 0; j < t->late_count; j++) {
-      late += memory_mix((uint64_t)i, memory_mix(t->late[j].cell, t->late[j].value));
+      const op *o = &t->late[j];
+      late += memory_mix((uint64_t)(i * 8 + (int)o->rmw), memory_mix(o->cell, o->value));
     }
   }
-  return memory_mix(key, late);
+  uint64_t key = memory_key(live, gates, scenario->threads);
+  return memory_mix(memory_mix(key, live * 16 + awake), late + (uint64_t)stale);
 }
 
 // The search ----------------------------------------------------------------------------------
@@ -388,6 +411,7 @@ static void begin(void) {
   on_fiber = false;
   where = "setup";
   scenario->setup();
+  setup_cells = memory_cells();
   for (int i = 0; i < scenario->threads; i++) {
     threads[i] = (thread){.awake = false};
     fiber_make(&threads[i].fiber, stacks[i], STACK, thread_body);
@@ -461,10 +485,16 @@ bool model_explore(const model_scenario *s) {
     tracing = false;
     return false;
   }
+  memset(users, 0, sizeof(users));
   do {
     runs++;
+    learned = false;
     run_once();
-  } while (next_path());
+    if (learned) {
+      path_length = 0;
+      states_clear();
+    }
+  } while (learned || next_path());
   (void)printf("%-62s %9llu states %6.2f s\n", s->name, (unsigned long long)states_count(),
                seconds() - start);
   return true;

@@ -4,8 +4,9 @@
 //
 // A depth-first search that begins anew for each path. Two ways to the same state are one: a state
 // is known by what each thread has read and each cell's modification order, and is visited once (by
-// a 64-bit hash: with ten million states the odds that any is overlooked are 1 in 400,000). No
-// other bound than those that a scenario states: no limit on preemptions, none on delays.
+// a 64-bit hash: with ten million states the odds that any is overlooked are 1 in 400,000). Cells
+// that only one thread uses, or nobody writes after setup, give nobody a reason to switch. No other
+// bound than those that a scenario states: no limit on preemptions, none on delays.
 #ifndef SPEC_MODEL_MODEL_H
 #define SPEC_MODEL_MODEL_H
 
@@ -48,6 +49,9 @@ extern int model_allocations;
 // Of a thread: sleeps until somebody wakes it, or has since it last did.
 void model_sleep(void);
 void model_wake(int thread);
+// At the top of a thread's loop: all its variables are a function of `variables`, so that the same
+// there again, with the same knowledge of memory, is the same state.
+void model_forget(uint64_t variables);
 // In finish: whether it sleeps for good.
 bool model_asleep(int thread);
 
