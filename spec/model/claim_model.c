@@ -21,6 +21,7 @@ typedef struct plan {
 static wf_claim_word waits[WAITS];
 static memory_plain task_data[WAITS];
 static int claimed[WAITS][ROUNDS], rounds[WAITS];
+static bool refused[WAITS][ROUNDS];  // somebody was told that it is claimed
 
 static void open_wait(int i) {
   model_write(&task_data[i]);
@@ -32,7 +33,7 @@ static void setup(void) {
   for (int i = 0; i < WAITS; i++) {
     wf_claim_init(&waits[i]);
     rounds[i] = 0;
-    for (int j = 0; j < ROUNDS; j++) claimed[i][j] = 0;
+    for (int j = 0; j < ROUNDS; j++) claimed[i][j] = 0, refused[i][j] = false;
     task_data[i] = (memory_plain){.read = {0}};
     if (i < p->opened) open_wait(i);
   }
@@ -44,13 +45,17 @@ static void won(int i, int round) {
 }
 
 static bool claim(int i, int round) {
-  if (!wf_claim_one(&waits[i], (uint64_t)(TICKET * (round + 1)))) return false;
-  won(i, round);
-  return true;
+  bool mine = wf_claim_one(&waits[i], (uint64_t)(TICKET * (round + 1)));
+  if (mine) won(i, round);
+  refused[i][round] |= !mine;
+  return mine;
 }
 
 static void both(int mine, int theirs) {
-  if (wf_claim_both(&waits[mine], TICKET, &waits[theirs], TICKET) != WF_CLAIM_BOTH) return;
+  wf_claimed result = wf_claim_both(&waits[mine], TICKET, &waits[theirs], TICKET);
+  refused[mine][0] |= result == WF_CLAIM_MINE_GONE;
+  refused[theirs][0] |= result == WF_CLAIM_THEIRS_GONE;
+  if (result != WF_CLAIM_BOTH) return;
   won(mine, 0);
   won(theirs, 0);
 }
@@ -78,6 +83,8 @@ static void finish(void) {
   for (int i = 0; i < WAITS; i++) {
     for (int j = 0; j < rounds[i]; j++) {
       bool open = j == rounds[i] - 1 && claimed[i][j] == 0;
+      // Open from the beginning: nobody can have been too early.
+      if (open && refused[i][j] && i < p->opened) model_fail("wait %d was said to be claimed", i);
       if (wf_claim_one(&waits[i], (uint64_t)(TICKET * (j + 1))) != open) {
         model_fail("wait %d, round %d, should %sbe open", i, j, open ? "" : "not ");
       }
@@ -100,6 +107,8 @@ static const model_scenario scenarios[] = {
     SCENARIO(2, 2, 2, false, "b01", "b10"),
     SCENARIO(3, 2, -1, false, "b01", "b10", "c0"),
     SCENARIO(3, 2, -1, false, "b01", "b10", "c1"),
+    SCENARIO(3, 2, -1, false, "b01", "c1", "c0"),
+    SCENARIO(3, 2, -1, false, "b10", "c1", "c0"),
     SCENARIO(3, 3, 2, false, "b01", "b12", "b20"),
     SCENARIO(4, 0, -1, false, "o0o1", "b01", "c1", "c0"),
     SCENARIO(4, 0, -1, false, "o0o1", "b10", "c1", "c0"),

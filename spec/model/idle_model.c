@@ -17,7 +17,7 @@ enum { MOST = 3, WORKERS = 3 };
 // What threads do before all else. The first `workers` of them are workers; of these, the ones that
 // `busy` names (a bit each) have no time to take anything: what they push must be taken by others.
 // The rest come from outside and are held from the beginning until they have ended.
-//   + pushes an item: a worker on its deque, others on the injection queue
+//   +       pushes an item on its deque; i pushes one on the injection queue
 //   0 to 2  sends that worker a message. What is sent to a worker, it takes and does:
 //   r       the next message is answered: its receiver sends one to worker 0
 //   !0 to !2  wakes that worker for no reason, as a timer might
@@ -25,7 +25,6 @@ typedef struct plan {
   const char *threads[4];
   int workers;
   unsigned busy;
-  uint32_t known_workers;  // to wf_idle; 0: as many as there are
 } plan;
 
 typedef struct item {
@@ -39,6 +38,7 @@ static wf_idle idle;
 static wf_deque deques[WORKERS];
 static wf_inbox inboxes[WORKERS], injected;
 static int outside;  // threads that are held
+static memory_plain notes[4];  // what a thread does before it sends anything
 
 // Of each thread.
 static struct actor {
@@ -57,7 +57,10 @@ static void wake(void *ud, uint32_t worker) {
 static void setup(void) {
   const plan *p = model_plan();
   outside = 0;
-  for (int i = 0; i < 4; i++) actors[i] = (struct actor){.sent = 0};
+  for (int i = 0; i < 4; i++) {
+    actors[i] = (struct actor){.sent = 0};
+    notes[i] = (memory_plain){.read = {0}};
+  }
   for (int i = 0; i < WORKERS; i++) {
     wf_inbox_init(&inboxes[i]);
     MODEL_CHECK(wf_deque_open(&deques[i], &model_mem));
@@ -65,6 +68,15 @@ static void setup(void) {
   wf_inbox_init(&injected);
   MODEL_CHECK(wf_idle_open(&idle, &model_mem, (uint32_t)p->workers, wake, NULL));
   for (int i = p->workers; i < 4 && p->threads[i] != NULL; i++, outside++) wf_idle_hold(&idle);
+}
+
+// All that a thread keeps in variables; `where` it is in the program.
+static void forget(int me, int where, bool searching, bool again) {
+  const struct actor *a = &actors[me];
+  uint64_t flags = (uint64_t)(searching + 2 * again + 4 * a->idle + 8 * a->told);
+  uint64_t places = me < WORKERS ? memory_mix(deques[me].end, deques[me].top_seen) : 0;
+  uint64_t deeds = memory_mix((uint64_t)(a->sent * 100 + where), (uint64_t)a->taken);
+  model_forget(memory_mix(memory_mix(flags, places), deeds));
 }
 
 // Sending -------------------------------------------------------------------------------------
@@ -84,10 +96,9 @@ static void send(int me, int worker, bool answer) {
   }
 }
 
-static void push(int me) {
-  const plan *p = model_plan();
+static void push(int me, bool on_deque) {
   item *it = new_item(me, false);
-  if (me < p->workers) {
+  if (on_deque) {
     MODEL_CHECK(wf_deque_push(&deques[me], it));
   } else {
     (void)wf_inbox_push(&injected, &it->node);
@@ -97,8 +108,10 @@ static void push(int me) {
 
 static void follow(int me, const char *script) {
   bool answer = false;
+  model_write(&notes[me]);
   for (const char *s = script; *s != '\0'; s++) {
-    if (*s == '+') push(me);
+    forget(me, 8 + (int)(s - script), answer, false);
+    if (*s == '+' || *s == 'i') push(me, *s == '+');
     if (*s == 'r') answer = true;
     if (*s == '!') model_wake(*++s - '0');
     else if (*s >= '0' && *s <= '2') send(me, *s - '0', answer);
@@ -147,15 +160,6 @@ static bool nothing_to_steal(void) {
   return wf_inbox_empty(&injected);
 }
 
-// All that a worker keeps in variables; `where` it is in the program.
-static void forget(int me, int where, bool searching, bool again) {
-  const struct actor *a = &actors[me];
-  uint64_t flags = (uint64_t)(searching + 2 * again + 4 * a->idle + 8 * a->told);
-  uint64_t places = memory_mix(deques[me].end, deques[me].top_seen);
-  uint64_t deeds = memory_mix((uint64_t)(a->sent * 100 + where), (uint64_t)a->taken);
-  model_forget(memory_mix(memory_mix(flags, places), memory_mix(deeds, a->deeds.written[me])));
-}
-
 static void found(bool *searching) {
   if (*searching) wf_idle_found(&idle);
   *searching = false;
@@ -189,6 +193,11 @@ static void check_quiescent(int me) {
   actors[me].told = true;
 }
 
+static int other_of(int me) {
+  const plan *p = model_plan();
+  return p->threads[2] == NULL ? 1 - me : -1;
+}
+
 static void rest(int me, bool *searching, bool *again) {
   struct actor *a = &actors[me];
   forget(me, 2, *searching, *again);
@@ -205,7 +214,10 @@ static void rest(int me, bool *searching, bool *again) {
     model_sleep();
   }
   forget(me, 6 + quiet, false, *again);
-  *searching = wf_idle_leave(&idle, (uint32_t)me, quiet) == WF_IDLE_TO_SEARCH;
+  wf_woken woken = wf_idle_leave(&idle, (uint32_t)me, quiet);
+  // With one other, it is clear who has.
+  if (woken != WF_IDLE_NOT_WOKEN && other_of(me) >= 0) model_read(&notes[other_of(me)]);
+  *searching = woken == WF_IDLE_TO_SEARCH;
 }
 
 static void live(int me) {
@@ -241,10 +253,10 @@ static void finish(void) {
   for (int i = 0; i < WORKERS; i++) wf_deque_close(&deques[i]);
 }
 
-#define SCENARIO(n, workers_, busy_, stale_, is_long_, ...)                                \
+#define SCENARIO(n, workers_, busy_, switches_, is_long_, ...)                                \
   {                                                                                        \
     .name = "idle: " #workers_ " workers, busy " #busy_ ": " #__VA_ARGS__, .threads = n,   \
-    .setup = setup, .run = run, .finish = finish, .is_long = (is_long_), .stale = stale_,  \
+    .setup = setup, .run = run, .finish = finish, .is_long = (is_long_), .behind = 2, .switches = switches_, .prompt = (switches_) != 0,  \
     .plan = &(const plan) {                                                                \
       .threads = {__VA_ARGS__}, .workers = (workers_), .busy = (busy_)                     \
     }                                                                                      \
@@ -253,19 +265,25 @@ static void finish(void) {
 static const model_scenario scenarios[] = {
     SCENARIO(1, 1, 0, 0, false, ""),
     SCENARIO(2, 2, 1, 0, false, "+", ""),
-    SCENARIO(2, 1, 0, 0, false, "", "+"),
+    SCENARIO(2, 1, 0, 0, false, "", "i"),
     SCENARIO(2, 1, 0, 0, false, "", "0"),
     SCENARIO(2, 1, 0, 0, false, "", "0!0"),
     SCENARIO(2, 2, 0, 0, false, "", ""),
     SCENARIO(2, 2, 0, 0, false, "1", ""),
-    SCENARIO(2, 2, 0, 0, false, "+", ""),
-    SCENARIO(2, 2, 1, 0, false, "++", ""),
-    SCENARIO(3, 2, 1, 0, false, "+", "", "+"),
-    SCENARIO(3, 2, 0, 0, false, "", "", "+"),
-    SCENARIO(2, 2, 0, 0, false, "r1", ""),
-    SCENARIO(3, 3, 1, 0, false, "+", "", ""),
-    SCENARIO(3, 3, 3, 0, false, "+", "+", ""),
-    SCENARIO(3, 3, 1, 0, false, "++", "", ""),
+    SCENARIO(2, 2, 1, 2, false, "ii", ""),
+    SCENARIO(2, 2, 0, 2, false, "i", ""),
+    SCENARIO(2, 2, 0, 2, false, "r1", ""),
+    SCENARIO(3, 2, 0, 2, false, "", "", "i"),
+    SCENARIO(3, 2, 1, 2, false, "i", "", "i"),
+    SCENARIO(3, 3, 1, 2, false, "i", "", ""),
+    SCENARIO(3, 3, 3, 2, false, "i", "i", ""),
+    SCENARIO(2, 2, 0, 0, true, "i", ""),
+    SCENARIO(2, 2, 0, 0, true, "+", ""),
+    SCENARIO(2, 2, 1, 0, true, "ii", ""),
+    SCENARIO(3, 2, 0, 4, true, "", "", "i"),
+    SCENARIO(3, 2, 1, 4, true, "i", "", "i"),
+    SCENARIO(3, 3, 1, 3, true, "ii", "", ""),
+    SCENARIO(3, 3, 3, 3, true, "i", "i", ""),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }

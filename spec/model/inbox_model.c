@@ -57,7 +57,7 @@ static void take(bool in_order) {
 static void consume(void) {
   model_write(&state);
   for (take(true); taken < total; take(true)) {
-    model_forget(memory_mix(which, state.written[0]));
+    model_forget(which);
     if (!wf_inbox_doze(&inbox)) continue;
     model_sleep();
     model_write(&state);

@@ -46,6 +46,7 @@ static int early_count;
 enum { PLAINS = 32 };
 static memory_plain *plains[PLAINS];
 static int plain_count;
+static int behind;  // the newest message loads may be, at most
 
 uint64_t memory_mix(uint64_t a, uint64_t b) {
   uint64_t x = a * 0x9e3779b97f4a7c15U ^ (b + 0x632be59bd9b4e019U);
@@ -85,7 +86,8 @@ static bool knows(int thread, int other, uint16_t when) {
   return other == thread || when < actors[thread].now.past[other] || when == 0;
 }
 
-void memory_reset(void) {
+void memory_reset(int most_behind) {
+  behind = most_behind;
   cell_count = 0;
   early_count = plain_count = 0;
   memset(actors, 0, sizeof(actors));
@@ -154,8 +156,12 @@ void memory_free_cell(int thread, uint32_t id) {
   c->freed = true;
 }
 
+static int oldest_allowed(const cell *c) { return c->count > behind ? c->count - 1 - behind : 0; }
+
 int memory_oldest(int thread, uint32_t id) {
-  return existing(id)->messages[actors[thread].now.seen[id - 1]].position;
+  const cell *c = existing(id);
+  int seen = c->messages[actors[thread].now.seen[id - 1]].position, allowed = oldest_allowed(c);
+  return seen > allowed ? seen : allowed;
 }
 
 int memory_newest(uint32_t id) { return cells[id - 1].count - 1; }
@@ -320,12 +326,17 @@ void memory_plain_write(int thread, memory_plain *plain) {
 // Of what still matters: messages that somebody may read, and what not all know of. Positions and
 // stamps count from there.
 
-static int floor_of[CELLS];        // the oldest position that any thread may read
-static uint16_t common[THREADS];   // what all know of each thread
+static int floor_of[CELLS];  // the oldest position that any thread may read
+static unsigned live;        // threads
+// Of the stamps of each thread only the order matters: those that occur, and where they stand.
+enum { STAMPS = 1024 };
+static bool occurs[THREADS][STAMPS];
+static uint8_t rank_of[THREADS][STAMPS];
+static uint16_t common[THREADS], highest[THREADS];  // what all know; the highest that occurs
 
-static void find_floors(unsigned live) {
+static void find_floors(void) {
   for (uint32_t c = 0; c < cell_count; c++) floor_of[c] = cells[c].count - 1;
-  for (int t = 0; t < THREADS; t++) common[t] = UINT16_MAX;
+  for (int t = 0; t < THREADS; t++) common[t] = UINT16_MAX, highest[t] = 0;
   for (int t = 0; t < THREADS; t++) {
     if ((live >> t & 1) == 0) continue;
     const knowledge *k = &actors[t].now;
@@ -335,6 +346,50 @@ static void find_floors(unsigned live) {
     }
     for (int u = 0; u < THREADS; u++) {
       if (k->past[u] < common[u]) common[u] = k->past[u];
+    }
+  }
+  for (uint32_t c = 0; c < cell_count; c++) {
+    int allowed = oldest_allowed(&cells[c]);
+    if (floor_of[c] < allowed) floor_of[c] = allowed;
+  }
+}
+
+static void note_stamps(const uint16_t *stamps) {
+  for (int t = 0; t < THREADS; t++) {
+    uint16_t s = stamps[t];
+    if (s < common[t]) continue;
+    if (s >= STAMPS) model_fail("a thread stores more than %d times", STAMPS);
+    occurs[t][s] = true;
+    if (s > highest[t]) highest[t] = s;
+  }
+}
+
+static void rank_stamps(const memory_gate *const *gates, int gate_count) {
+  for (uint32_t c = 0; c < cell_count; c++) {
+    for (int i = floor_of[c]; i < cells[c].count; i++) note_stamps(at(c + 1, i)->carries.past);
+    note_stamps(cells[c].touched);
+  }
+  for (int t = 0; t < THREADS; t++) {
+    if ((live >> t & 1) == 0) continue;
+    note_stamps(actors[t].now.past);
+    note_stamps(actors[t].acquired.past);
+    note_stamps(actors[t].released.past);
+  }
+  for (int i = 0; i < gate_count; i++) note_stamps(gates[i]->known.past);
+  for (int i = 0; i < plain_count; i++) {
+    note_stamps(plains[i]->read);
+    note_stamps(plains[i]->written);
+  }
+  for (int i = 0; i < early_count; i++) {
+    uint16_t stamps[THREADS] = {0};
+    stamps[earlies[i].thread] = earlies[i].when;
+    note_stamps(stamps);
+  }
+  for (int t = 0; t < THREADS; t++) {
+    uint8_t rank = 0;
+    for (int s = common[t]; s <= highest[t]; s++) {
+      if (occurs[t][s]) rank_of[t][s] = ++rank;
+      occurs[t][s] = false;
     }
   }
 }
@@ -352,17 +407,21 @@ static uint64_t add_seen(uint64_t key, const uint8_t *seen) {
   return add(key, CELLS * 64);
 }
 
+static uint8_t rank(int thread, uint16_t when) {
+  return when < common[thread] ? 0 : rank_of[thread][when];
+}
+
 static uint64_t add_stamps(uint64_t key, const uint16_t *stamps) {
-  for (int t = 0; t < THREADS; t++) {
-    key = add(key, stamps[t] < common[t] ? 0 : stamps[t] - common[t] + 1U);
-  }
+  for (int t = 0; t < THREADS; t++) key = add(key, rank(t, stamps[t]));
   return key;
 }
 
+// Of what is known, all that is known to all is the same.
 static uint64_t add_knowledge(uint64_t key, const knowledge *k) {
   key = add_seen(key, k->seen);
   for (int t = 0; t < THREADS; t++) {
-    key = add(key, k->past[t] < common[t] ? 0U : (unsigned)(k->past[t] - common[t]));
+    uint16_t past = k->past[t] < common[t] ? common[t] : k->past[t];
+    key = add(key, rank(t, past));
   }
   return key;
 }
@@ -382,7 +441,7 @@ static uint64_t lists(void) {
     const early_load *e = &earlies[i];
     if (e->when < common[e->thread]) continue;
     uint64_t key = add(e->cell, (uint64_t)e->thread * 2 + e->valid);
-    sum += add(key, e->when - common[e->thread] + 1U);
+    sum += add(key, rank(e->thread, e->when));
   }
   for (int i = 0; i < plain_count; i++) {
     uint64_t key = add_stamps((uint64_t)(uintptr_t)plains[i], plains[i]->read);
@@ -391,8 +450,10 @@ static uint64_t lists(void) {
   return sum;
 }
 
-uint64_t memory_key(unsigned live, const memory_gate *const *gates, int gate_count) {
-  find_floors(live);
+uint64_t memory_key(unsigned threads, const memory_gate *const *gates, int gate_count) {
+  live = threads;
+  find_floors();
+  rank_stamps(gates, gate_count);
   uint64_t key = cell_count;
   for (uint32_t c = 0; c < cell_count; c++) key = add_cell(key, c);
   key = add_seen(key, fenced);

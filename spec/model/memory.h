@@ -34,8 +34,8 @@ typedef struct knowledge {
   uint16_t past[THREADS];  // thread -> what it did before it told others something that often
 } knowledge;
 
-// Nothing is there; MAIN knows all.
-void memory_reset(void);
+// Nothing is there; MAIN knows all. No load is further behind the newest message than `behind`.
+void memory_reset(int behind);
 
 // From here on `thread` knows what MAIN knows; MAIN knows what `thread` knows.
 void memory_begin(int thread);
@@ -82,9 +82,9 @@ void memory_plain_write(int thread, memory_plain *plain);
 void memory_remember(int thread, uint64_t what);
 void memory_forget(int thread, uint64_t what);
 
-// Of all that can still make a difference to the threads that `live` names (a bit each). The same
+// Of all that can still make a difference to the threads named (a bit each). The same
 // key: the same can happen from here on.
-uint64_t memory_key(unsigned live, const memory_gate *const *gates, int gate_count);
+uint64_t memory_key(unsigned threads, const memory_gate *const *gates, int gate_count);
 uint64_t memory_mix(uint64_t a, uint64_t b);
 
 #endif

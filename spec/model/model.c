@@ -38,6 +38,7 @@ typedef struct thread {
 // One thing that can happen next: a thread's operation, or, from 0, one of its late updates.
 typedef struct option {
   int thread, late, position;
+  bool is_switch;  // another could have gone on
 } option;
 
 typedef struct step {
@@ -62,7 +63,8 @@ static bool on_fiber, tracing;
 static char complaint[400];
 static const char *where = "";
 static step path[PATH];
-static int path_length, stale;
+static int path_length;
+static int last, switches;  // the thread that has run last, and how many were interrupted
 
 static char arena[ARENA];
 static size_t arena_used;
@@ -258,7 +260,7 @@ void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const 
   op o = {.kind = FETCH, .rmw = rmw, .cell = cell_of(cell), .value = v, .order = order};
   o.where = at;
   thread *t = &threads[self];
-  if (self == MAIN || order != WF_RELAXED || t->late_count == LATE || has_late(t, o.cell) ||
+  if (self == MAIN || order != WF_RELAXED || scenario->prompt || t->late_count == LATE || has_late(t, o.cell) ||
       !is_shared(&o)) {
     (void)act(o);
   } else {
@@ -328,26 +330,34 @@ static int options_on_cell(int t, const op *o, int late, option *options) {
   where = o->where;
   int count = 0, newest = memory_newest(o->cell), oldest = memory_oldest(t, o->cell);
   for (int p = newest; p >= oldest; p--) {
-    if (p != newest && scenario->stale != 0 && stale == scenario->stale) break;
     if (!may_read(o, p)) continue;
     options[count++] = (option){.thread = t, .late = late, .position = p};
   }
   return count;
 }
 
+// What the thread itself can do next.
+static int own_options(int i, option *options) {
+  thread *t = &threads[i];
+  if (must_not_pass(t) || t->op.kind == DONE || (t->op.kind == SLEEP && !t->awake)) return 0;
+  if (t->op.cell != 0) return options_on_cell(i, &t->op, -1, options);
+  *options = (option){.thread = i, .late = -1};
+  return 1;
+}
+
 static int find_options(option *options) {
-  int count = 0;
+  int count = own_options(last, options);
+  bool goes_on = count > 0;
   for (int i = 0; i < scenario->threads; i++) {
-    thread *t = &threads[i];
-    for (int late = 0; late < t->late_count; late++) {
-      count += options_on_cell(i, &t->late[late], late, options + count);
+    for (int late = 0; late < threads[i].late_count; late++) {
+      count += options_on_cell(i, &threads[i].late[late], late, options + count);
     }
-    if (must_not_pass(t) || t->op.kind == DONE || (t->op.kind == SLEEP && !t->awake)) continue;
-    if (t->op.cell != 0) {
-      count += options_on_cell(i, &t->op, -1, options + count);
-    } else {
-      options[count++] = (option){.thread = i, .late = -1};
+    if (i == last || (goes_on && scenario->switches != 0 && switches == scenario->switches)) {
+      continue;
     }
+    int own = own_options(i, options + count);
+    for (int k = 0; k < own; k++) options[count + k].is_switch = goes_on;
+    count += own;
     if (count > OPTIONS / 2) model_fail("too many options");
   }
   return count;
@@ -364,12 +374,13 @@ static void take(option o) {
   thread *t = &threads[o.thread];
   self = o.thread;
   op *what = o.late >= 0 ? &t->late[o.late] : &t->op;
-  if (scenario->stale != 0 && what->cell != 0 && o.position != memory_newest(what->cell)) stale++;
   if (o.late >= 0) {
     where = what->where;
     perform_update(what, o.position, true);
     *what = t->late[--t->late_count];
   } else {
+    last = o.thread;
+    switches += o.is_switch;
     perform(what, o.position);
     resume(o.thread);
   }
@@ -390,7 +401,8 @@ static uint64_t state_key(void) {
     }
   }
   uint64_t key = memory_key(live, gates, scenario->threads);
-  return memory_mix(memory_mix(key, live * 16 + awake), late + (uint64_t)stale);
+  uint64_t bounded = scenario->switches == 0 ? 0 : (uint64_t)(switches * THREADS + last);
+  return memory_mix(memory_mix(key, live * 16 + awake), memory_mix(late, bounded));
 }
 
 // The search ----------------------------------------------------------------------------------
@@ -401,11 +413,11 @@ static void thread_body(void) {
 }
 
 static void begin(void) {
-  memory_reset();
+  memory_reset(scenario->behind == 0 ? MESSAGES : scenario->behind);
   memset(arena, 0, arena_used);
   arena_used = 0;
   block_count = 0;
-  stale = 0;
+  last = switches = 0;
   model_allocations = BLOCKS;
   self = MAIN;
   on_fiber = false;
@@ -455,8 +467,8 @@ static void run_once(void) {
 
 static bool next_path(void) {
   while (path_length > 0) {
-    step *last = &path[path_length - 1];
-    if (++last->index < last->total) return true;
+    step *latest = &path[path_length - 1];
+    if (++latest->index < latest->total) return true;
     path_length--;
   }
   return false;

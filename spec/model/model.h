@@ -23,7 +23,9 @@ typedef struct model_scenario {
   void (*run)(int thread);
   void (*finish)(void);    // when all have returned, or sleep and nothing can wake them
   const void *plan;        // for model_plan
-  int stale;               // how many loads a path may have that do not read the newest; 0: any
+  int behind;              // how many messages a load may be behind the newest; 0: any
+  int switches;            // how often a thread that can go on is interrupted; 0: any
+  bool prompt;             // updates are never late
   bool is_long;            // only when WEFT_LONG is set
 } model_scenario;
 

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+#include "base/lock.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/check.h"
+
+#ifdef WEFT_DEBUG
+
+enum { MOST_HELD = 64 };
+
+// What this thread holds, in the order in which it was taken.
+static _Thread_local const wf_lock *held[MOST_HELD];
+static _Thread_local int held_count;
+
+static int place_of(const wf_lock *lock) {
+  int i = held_count;
+  while (--i >= 0 && held[i] != lock) {
+  }
+  return i;
+}
+
+static bool may_follow(const wf_lock *lock, const wf_lock *before) {
+  if (lock->rank != before->rank) return lock->rank > before->rank;
+  return (uintptr_t)lock > (uintptr_t)before && lock->rank != WF_RANK_LEAF;
+}
+
+static void check_order(const wf_lock *lock) {
+  for (int i = 0; i < held_count; i++) {
+    bool ranks_go_up = may_follow(lock, held[i]);
+    WF_CHECK(ranks_go_up);
+  }
+}
+
+static void add_held(const wf_lock *lock) {
+  WF_CHECK(held_count < MOST_HELD);
+  held[held_count++] = lock;
+}
+
+static void drop_held(const wf_lock *lock) {
+  int i = place_of(lock);
+  WF_CHECK(i >= 0);
+  for (held_count--; i < held_count; i++) held[i] = held[i + 1];
+}
+
+void wf_lock_assert_held(const wf_lock *lock) { WF_CHECK(place_of(lock) >= 0); }
+
+#else
+
+static void check_order(const wf_lock *lock) { (void)lock; }
+static void add_held(const wf_lock *lock) { (void)lock; }
+static void drop_held(const wf_lock *lock) { (void)lock; }
+void wf_lock_assert_held(const wf_lock *lock) { (void)lock; }
+
+#endif
+
+void wf_lock_init(wf_lock *lock, wf_rank rank) {
+  lock->rank = rank;
+  int rc = pthread_mutex_init(&lock->mutex, NULL);
+  WF_CHECK(rc == 0);  // with default attributes it allocates nothing
+}
+
+void wf_lock_close(wf_lock *lock) {
+  int rc = pthread_mutex_destroy(&lock->mutex);
+  WF_CHECK(rc == 0);
+}
+
+void wf_lock_acquire(wf_lock *lock) {
+  check_order(lock);
+  int rc = pthread_mutex_lock(&lock->mutex);
+  WF_CHECK(rc == 0);
+  add_held(lock);
+}
+
+bool wf_lock_try(wf_lock *lock) {
+  if (pthread_mutex_trylock(&lock->mutex) != 0) return false;
+  add_held(lock);
+  return true;
+}
+
+void wf_lock_release(wf_lock *lock) {
+  drop_held(lock);
+  int rc = pthread_mutex_unlock(&lock->mutex);
+  WF_CHECK(rc == 0);
+}
