@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Invariant: top <= bottom, but for the time in which a pop of an empty deque stands one below.
+// Invariant: top <= end, the owner's own bottom. Bottom is the same, or one less since a pop that has
+// left nothing.
 // An item is taken by who moves top past it, with one exception: the owner takes the newest one
 // without that when at least one older is left (pop).
 //
 // The stores and what they pair with:
 //   slot, bottom (push)   release: who reads this bottom sees the item and what it points to
-//   bottom (pop, claim)   release: the same for older items, whose push it hides from thieves (in
+//   bottom (pop)          release: the same for older items, whose push it hides from thieves (in
 //                         C11 a release sequence went on through it; C17 and later end it)
-//   bottom (pop, undone)  relaxed: there is no item behind it
 //   top (steal)           release: pairs with make_room's acquire, which ends the slot's old life;
 //                         without, the thief's load of the slot may happen after its next store
 //   top (pop)             relaxed: the owner needs no word from itself
@@ -52,7 +52,9 @@ static wf_deque_ring *new_ring(wf_mem *mem, uint64_t capacity) {
   return ring;
 }
 
-static wf_atomic_ptr *slot(wf_deque_ring *ring, uint64_t i) { return &ring->slots[i & ring->mask]; }
+static wf_atomic_ptr *slot(wf_deque_ring *ring, uint64_t i) {
+  return &ring->slots[i & ring->mask];
+}
 
 bool wf_deque_open(wf_deque *deque, wf_mem *mem) {
   wf_deque_ring *ring = new_ring(mem, FIRST_CAPACITY);
@@ -116,9 +118,8 @@ void *wf_deque_pop(wf_deque *deque) {
     return item;
   }
   // At most one is left, and thieves may be after it: whoever moves top has it.
-  if (t > b || !wf_u64_cas(&deque->top, &t, t + 1, WF_RELAXED)) item = NULL;
-  wf_u64_store(&deque->bottom, b + 1, WF_RELAXED);
-  return item;
+  // Bottom stays behind until the next push, which is no matter: nothing is there.
+  return t == b && wf_u64_cas(&deque->top, &t, t + 1, WF_RELAXED) ? item : NULL;
 }
 
 // Thief side. -------------------------------------------------------------------------------

@@ -10,7 +10,8 @@
 // something else are ordered by no release or acquire, not even on x86.
 //
 // Because producers do nothing while somebody searches, whoever ends a search answers for them:
-//   - who finds nothing: by looking again behind FENCE S.
+//   - who finds nothing: by looking again behind FENCE S. When there is something after all, it may
+//     be more than it takes: it counts itself as searching again (leave), and so comes to found.
 //   - who finds something (found): when nobody is left searching, it notifies: takes itself out of
 //     `searching`; FENCE P; loads `sleepers`. Let B sleep, having missed item Y, so that B's S is
 //     before the fence P of Y's producer, and let that one have seen the finder in `searching`.
@@ -101,14 +102,15 @@ void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching) {
 
 bool wf_idle_quiet(wf_idle *idle) { return wf_u64_fetch_sub(&idle->active, 1, WF_ACQ_REL) == 1; }
 
-wf_woken wf_idle_leave(wf_idle *idle, uint32_t worker, bool quiet) {
+wf_woken wf_idle_leave(wf_idle *idle, uint32_t worker, bool quiet, bool more) {
   uint64_t asleep = asleep_bit(worker), search = search_bit(worker);
   uint64_t was = wf_u64_fetch_and(word_of(idle, worker), ~(asleep | search), WF_ACQUIRE);
   bool woken = (was & asleep) == 0;
   if (woken && !quiet) wf_u64_sub(&idle->active, 1, WF_RELAXED);
   if (!woken && quiet) wf_u64_add(&idle->active, 1, WF_RELAXED);
-  if (!woken) return WF_IDLE_NOT_WOKEN;
-  return (was & search) != 0 ? WF_IDLE_TO_SEARCH : WF_IDLE_WOKEN;
+  if ((was & search) != 0) return WF_IDLE_TO_SEARCH;
+  if (more) wf_u64_add(&idle->searching, 1, WF_RELAXED);
+  return more ? WF_IDLE_TO_SEARCH : woken ? WF_IDLE_WOKEN : WF_IDLE_NOT_WOKEN;
 }
 
 // Any thread that is counted. -----------------------------------------------------------------

@@ -14,13 +14,13 @@
 //     if (!searching) searching = wf_idle_search(idle);
 //     if (searching && steal_for_a_while()) continue;              // found it: as above
 //     wf_idle_announce(idle, me, searching);
-//     bool quiet = false;
-//     if (all_deques_and_the_injection_queue_are_empty() && wf_inbox_doze(inbox)) {
+//     bool quiet = false, more = any_deque_or_the_injection_queue_has_something();
+//     if (!more && wf_inbox_doze(inbox)) {
 //       quiet = no_timers_and_no_handles();
 //       if (quiet && wf_idle_quiet(idle)) report_deadlock();
 //       sleep();
 //     }
-//     searching = wf_idle_leave(idle, me, quiet) == WF_IDLE_TO_SEARCH;
+//     searching = wf_idle_leave(idle, me, quiet, more) == WF_IDLE_TO_SEARCH;
 //   }
 //
 // Who pushes on a deque or the injection queue calls wf_idle_notify after it; who pushes into an
@@ -39,8 +39,9 @@
 #include "base/mem.h"
 
 typedef struct wf_idle {
-  wf_atomic_u64 searching;  // workers that look for work, woken ones included that have yet to begin
-  wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
+  wf_atomic_u64
+      searching;         // workers that look for work, woken ones included that have yet to begin
+  wf_atomic_u64 active;  // workers that are not quiet, wake-ups in flight, holds
   wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
   uint32_t workers;
   void (*wake)(void *ud, uint32_t worker);
@@ -51,7 +52,7 @@ typedef struct wf_idle {
 typedef enum wf_woken {
   WF_IDLE_NOT_WOKEN,  // it woke by itself, or never slept
   WF_IDLE_WOKEN,      // wf_idle_wake
-  WF_IDLE_TO_SEARCH,  // wf_idle_notify; the worker is counted as one that searches
+  WF_IDLE_TO_SEARCH,  // wf_idle_notify, or it has seen more: it is counted as one that searches
 } wf_woken;
 
 // For `workers` >= 1, all awake and active. False: no memory.
@@ -63,8 +64,8 @@ void wf_idle_close(wf_idle *idle);
 
 // The worker itself. --------------------------------------------------------------------------
 
-// Whether it may search: not when half of those that are awake do already. If so, it is counted
-// until wf_idle_found or wf_idle_announce.
+// Whether it may search: not when half of those that are awake do already, since each that looks
+// costs those that work cache misses. If so, it is counted until wf_idle_found or wf_idle_announce.
 bool wf_idle_search(wf_idle *idle);
 
 // It was searching and has found something. Wakes another when nobody else searches: there may be
@@ -80,9 +81,10 @@ void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching);
 // visible. A worker that wakes without being woken ends that, until it is quiet again.
 bool wf_idle_quiet(wf_idle *idle);
 
-// After each announce, whether it slept or not: it is awake. When it was woken, what the waker did
+// After each announce, whether it slept or not: it is awake. `quiet`: it has called wf_idle_quiet.
+// `more`: it has seen something that others may take too. When it was woken, what the waker did
 // before is visible; the waker's call of `wake` may still be to come, and end the next sleep.
-wf_woken wf_idle_leave(wf_idle *idle, uint32_t worker, bool quiet);
+wf_woken wf_idle_leave(wf_idle *idle, uint32_t worker, bool quiet, bool more);
 
 // Any thread that is counted. -----------------------------------------------------------------
 

@@ -11,7 +11,7 @@
 -- spec/embed/host.c.
 
 local LISTS = { "bench.lua", "chan.lua", "context.lua", "coroutine.lua", "host.lua", "leaks.lua",
-  "preempt.lua", "task.lua", "time.lua" }
+  "model.lua", "preempt.lua", "task.lua", "time.lua" }
 
 local here = arg[0]:match("^(.*)/[^/]*$")
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # scripts/dev/specs.sh KIND TREE [PATTERN]
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
-#   c       the programs of spec/c and spec/embed
+#   c       the programs of spec/c and spec/embed, and in the release tree those of spec/model: they
+#           are the same in every tree
 #   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
 #           spec/module_spec.lua starts in the one that is not installed
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
@@ -51,13 +52,14 @@ run_lua_specs() {
 }
 
 run_c_specs() {
-    local file name
+    local file name folders=(-path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
+    [[ $tree != build/release ]] || folders+=(-o -path 'spec/model/*_model.c')
     while read -r file; do
         name=${file#spec/}
         name=${name%.c}
         [[ $name == *"$pattern"* ]] || continue
         counted "$name" "$root/$tree/spec/$name"
-    done < <(spec_files -path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
+    done < <(spec_files "${folders[@]}")
 }
 
 # The installed LuaJIT has run module_spec.lua with the other specs.

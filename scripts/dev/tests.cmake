@@ -27,3 +27,26 @@ endforeach()
 foreach(source IN LISTS embed_tests)
   add_spec(embed ${source} weft_shared)
 endforeach()
+
+# spec/model: the lock-free rooms as they are shipped, over a memory in which all can happen. One
+# thread, and optimised in every tree: sanitizers have nothing to find there.
+file(GLOB model_specs CONFIGURE_DEPENDS spec/model/*_model.c)
+file(GLOB model_support CONFIGURE_DEPENDS spec/model/*.c)
+list(REMOVE_ITEM model_support ${model_specs})
+add_library(
+  weft_model OBJECT
+  ${model_support} runtime/base/check.c runtime/base/mem.c runtime/sched/deque.c runtime/sched/inbox.c
+  runtime/sched/idle.c runtime/task/claim.c)
+set(model_flags -O2 -fno-sanitize=all)
+set(model_definitions WF_ATOMIC_SHIM="${PROJECT_SOURCE_DIR}/spec/model/shim.h" WEFT_DEBUG=1
+                      WEFT_TORTURE=1)
+target_compile_options(weft_model PRIVATE ${model_flags})
+target_compile_definitions(weft_model PRIVATE ${model_definitions})
+target_include_directories(weft_model PRIVATE runtime spec/model)
+foreach(source IN LISTS model_specs)
+  add_spec(model ${source} weft_model)
+  cmake_path(GET source STEM name)
+  target_compile_options(spec_model_${name} PRIVATE ${model_flags})
+  target_compile_definitions(spec_model_${name} PRIVATE ${model_definitions})
+  target_include_directories(spec_model_${name} PRIVATE runtime spec/model)
+endforeach()

@@ -344,7 +344,7 @@ end
 local ROOTS = {
   "^[^/]+$", "^%.ci/", "^scripts/[^/]+$", "%.md$", "^runtime/.*%.c$", "^host/.*%.c$",
   "^runtime/include/", "^lua/weft/[^/]+%.lua$", "^spec/.*_spec%.lua$", "^spec/c/.*%.c$",
-  "^spec/embed/.*%.c$", "^spec/module/[^/]+%.lua$",
+  "^spec/embed/.*%.c$", "^spec/model/.*%.c$", "^spec/module/[^/]+%.lua$",
   "^scripts/benches/go/",
 }
 

@@ -84,7 +84,8 @@ static void finish(void) {
     for (int j = 0; j < rounds[i]; j++) {
       bool open = j == rounds[i] - 1 && claimed[i][j] == 0;
       // Open from the beginning: nobody can have been too early.
-      if (open && refused[i][j] && i < p->opened) model_fail("wait %d was said to be claimed", i);
+      if (open && refused[i][j] && j == 0 && i < p->opened)
+        model_fail("wait %d was said to be claimed", i);
       if (wf_claim_one(&waits[i], (uint64_t)(TICKET * (j + 1))) != open) {
         model_fail("wait %d, round %d, should %sbe open", i, j, open ? "" : "not ");
       }
@@ -92,12 +93,12 @@ static void finish(void) {
   }
 }
 
-#define SCENARIO(n, opened_, claimed_, is_long_, ...)                                   \
-  {                                                                                     \
-    .name = "claim: " #__VA_ARGS__, .threads = n, .setup = setup, .run = run,           \
-    .finish = finish, .is_long = (is_long_), .plan = &(const plan) {                    \
-      .threads = {__VA_ARGS__}, .opened = (opened_), .claimed = (claimed_)              \
-    }                                                                                   \
+#define SCENARIO(n, opened_, claimed_, is_long_, ...)                                           \
+  {                                                                                             \
+    .name = "claim: " #__VA_ARGS__, .threads = n, .setup = setup, .run = run, .finish = finish, \
+    .is_long = (is_long_), .plan = &(const plan) {                                              \
+      .threads = {__VA_ARGS__}, .opened = (opened_), .claimed = (claimed_)                      \
+    }                                                                                           \
   }
 
 static const model_scenario scenarios[] = {

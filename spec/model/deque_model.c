@@ -110,23 +110,18 @@ static void finish(void) {
 #define SCENARIO(n, o, allocs, is_long_, ...)                                          \
   {                                                                                    \
     .name = "deque: owner " o ", thieves " #__VA_ARGS__, .threads = n, .setup = setup, \
-    .run = run, .finish = finish, .is_long = (is_long_),                               \
-    .plan = &(const plan) { .owner = (o), .thieves = {__VA_ARGS__}, .allocations = (allocs) }  \
+    .run = run, .finish = finish, .is_long = (is_long_), .plan = &(const plan) {       \
+      .owner = (o), .thieves = {__VA_ARGS__}, .allocations = (allocs)                  \
+    }                                                                                  \
   }
 
 static const model_scenario scenarios[] = {
-    SCENARIO(2, "+-+-", 0, false, "ss"),
-    SCENARIO(2, "++--", 0, false, "ss"),
-    SCENARIO(3, "++-", 0, false, "s", "s"),
-    SCENARIO(3, "+-+", 0, false, "s", "s"),
-    SCENARIO(2, "+++-", 0, false, "ss"),
-    SCENARIO(2, "++++-", 1, false, "ss"),
-    SCENARIO(2, "++s-", 0, false, "ss"),
-    SCENARIO(2, "+++-", 0, false, "h-"),
-    SCENARIO(3, "+++", 0, false, "h", "S"),
-    SCENARIO(3, "++--", 0, true, "ss", "s"),
-    SCENARIO(3, "+++-+-", 0, true, "ss", "s"),
-    SCENARIO(3, "+++-", 0, true, "h-", "Ss"),
+    SCENARIO(2, "+-+-", 0, false, "ss"),       SCENARIO(2, "++--", 0, false, "ss"),
+    SCENARIO(3, "++-", 0, false, "s", "s"),    SCENARIO(3, "+-+", 0, false, "s", "s"),
+    SCENARIO(2, "+++-", 0, false, "ss"),       SCENARIO(2, "++++-", 1, false, "ss"),
+    SCENARIO(2, "++s-", 0, false, "ss"),       SCENARIO(2, "+++-", 0, false, "h-"),
+    SCENARIO(3, "+++", 0, false, "h", "S"),    SCENARIO(3, "++--", 0, true, "ss", "s"),
+    SCENARIO(3, "+++-+-", 0, true, "ss", "s"), SCENARIO(3, "+++-", 0, true, "h-", "Ss"),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }

@@ -18,6 +18,7 @@ enum { MOST = 3, WORKERS = 3 };
 // `busy` names (a bit each) have no time to take anything: what they push must be taken by others.
 // The rest come from outside and are held from the beginning until they have ended.
 //   +       pushes an item on its deque; i pushes one on the injection queue
+//   *       pushes an item on its deque that keeps whoever takes it for ever
 //   0 to 2  sends that worker a message. What is sent to a worker, it takes and does:
 //   r       the next message is answered: its receiver sends one to worker 0
 //   !0 to !2  wakes that worker for no reason, as a timer might
@@ -30,14 +31,14 @@ typedef struct plan {
 typedef struct item {
   wf_inbox_node node;
   memory_plain payload;
-  bool answer;
+  bool answer, endless;
   int taken;
 } item;
 
 static wf_idle idle;
 static wf_deque deques[WORKERS];
 static wf_inbox inboxes[WORKERS], injected;
-static int outside;  // threads that are held
+static int outside;            // threads that are held
 static memory_plain notes[4];  // what a thread does before it sends anything
 
 // Of each thread.
@@ -47,6 +48,7 @@ static struct actor {
   memory_plain deeds;  // what it has done, for who finds that all is over
   bool idle;           // nothing since it was quiet last
   bool told;           // that all is over
+  bool kept;           // by an endless item
 } actors[4];
 
 static void wake(void *ud, uint32_t worker) {
@@ -71,9 +73,9 @@ static void setup(void) {
 }
 
 // All that a thread keeps in variables; `where` it is in the program.
-static void forget(int me, int where, bool searching, bool again) {
+static void forget(int me, int where, bool searching, bool more) {
   const struct actor *a = &actors[me];
-  uint64_t flags = (uint64_t)(searching + 2 * again + 4 * a->idle + 8 * a->told);
+  uint64_t flags = (uint64_t)(searching + 2 * more + 4 * a->idle + 8 * a->told);
   uint64_t places = me < WORKERS ? memory_mix(deques[me].end, deques[me].top_seen) : 0;
   uint64_t deeds = memory_mix((uint64_t)(a->sent * 100 + where), (uint64_t)a->taken);
   model_forget(memory_mix(memory_mix(flags, places), deeds));
@@ -96,8 +98,9 @@ static void send(int me, int worker, bool answer) {
   }
 }
 
-static void push(int me, bool on_deque) {
+static void push(int me, bool on_deque, bool endless) {
   item *it = new_item(me, false);
+  it->endless = endless;
   if (on_deque) {
     MODEL_CHECK(wf_deque_push(&deques[me], it));
   } else {
@@ -111,10 +114,12 @@ static void follow(int me, const char *script) {
   model_write(&notes[me]);
   for (const char *s = script; *s != '\0'; s++) {
     forget(me, 8 + (int)(s - script), answer, false);
-    if (*s == '+' || *s == 'i') push(me, *s == '+');
+    if (*s == '+' || *s == 'i' || *s == '*') push(me, *s != 'i', *s == '*');
     if (*s == 'r') answer = true;
-    if (*s == '!') model_wake(*++s - '0');
-    else if (*s >= '0' && *s <= '2') send(me, *s - '0', answer);
+    if (*s == '!')
+      model_wake(*++s - '0');
+    else if (*s >= '0' && *s <= '2')
+      send(me, *s - '0', answer);
   }
 }
 
@@ -129,6 +134,7 @@ static void process(int me, item *it) {
   }
   actors[me].idle = false;
   if (it->answer) send(me, 0, false);
+  actors[me].kept = it->endless;
 }
 
 static bool take_all(int me, wf_inbox *inbox) {
@@ -165,12 +171,12 @@ static void found(bool *searching) {
   *searching = false;
 }
 
-static bool work(int me, bool *searching, bool again) {
+static bool work(int me, bool *searching) {
   void *it = wf_deque_pop(&deques[me]);
   if (it != NULL) process(me, it);
   if (it == NULL && !take_all(me, &inboxes[me]) && !take_all(me, &injected)) {
-    forget(me, 1, *searching, again);
-    if ((!*searching && !again) || !steal(me)) return false;
+    forget(me, 1, *searching, false);
+    if (!*searching || !steal(me)) return false;
   }
   found(searching);
   return true;
@@ -198,34 +204,34 @@ static int other_of(int me) {
   return p->threads[2] == NULL ? 1 - me : -1;
 }
 
-static void rest(int me, bool *searching, bool *again) {
+static bool rest(int me, bool searching) {
   struct actor *a = &actors[me];
-  forget(me, 2, *searching, *again);
-  wf_idle_announce(&idle, (uint32_t)me, *searching);
+  forget(me, 2, searching, false);
+  wf_idle_announce(&idle, (uint32_t)me, searching);
   forget(me, 3, false, false);
-  *again = !nothing_to_steal();
-  forget(me, 4, false, *again);
-  bool quiet = !*again && wf_inbox_doze(&inboxes[me]);
+  bool more = !nothing_to_steal();
+  forget(me, 4, false, more);
+  bool quiet = !more && wf_inbox_doze(&inboxes[me]);
   if (quiet) {
     if (!a->idle) model_write(&a->deeds);
     a->idle = true;
     if (wf_idle_quiet(&idle)) check_quiescent(me);
-    forget(me, 5, false, *again);
+    forget(me, 5, false, false);
     model_sleep();
   }
-  forget(me, 6 + quiet, false, *again);
-  wf_woken woken = wf_idle_leave(&idle, (uint32_t)me, quiet);
+  forget(me, 6 + quiet, false, more);
+  wf_woken woken = wf_idle_leave(&idle, (uint32_t)me, quiet, more);
   // With one other, it is clear who has.
-  if (woken != WF_IDLE_NOT_WOKEN && other_of(me) >= 0) model_read(&notes[other_of(me)]);
-  *searching = woken == WF_IDLE_TO_SEARCH;
+  if (woken != WF_IDLE_NOT_WOKEN && !more && other_of(me) >= 0) model_read(&notes[other_of(me)]);
+  return woken == WF_IDLE_TO_SEARCH;
 }
 
 static void live(int me) {
-  bool searching = false, again = false;
-  for (;;) {
-    forget(me, 0, searching, again);
-    if (!searching && !again) searching = wf_idle_search(&idle);
-    if (!work(me, &searching, again)) rest(me, &searching, &again);
+  bool searching = false;
+  while (!actors[me].kept) {
+    forget(me, 0, searching, false);
+    if (!searching) searching = wf_idle_search(&idle);
+    if (!work(me, &searching)) searching = rest(me, searching);
   }
 }
 
@@ -245,45 +251,36 @@ static void finish(void) {
   const plan *p = model_plan();
   if (left() > 0) model_fail("all sleep, and there is work");
   bool told = false;
-  for (int i = 0; i < 4; i++) told = told || actors[i].told;
+  unsigned active = (unsigned)__builtin_popcount(p->busy);
+  for (int i = 0; i < 4; i++) told = told || actors[i].told, active += actors[i].kept;
   if (p->busy == 0 && !told) model_fail("all sleep, and nobody has said so");
   MODEL_CHECK(wf_u64_load(&idle.searching, WF_RELAXED) == 0);
-  MODEL_CHECK(wf_u64_load(&idle.active, WF_RELAXED) == (uint64_t)__builtin_popcount(p->busy));
+  MODEL_CHECK(wf_u64_load(&idle.active, WF_RELAXED) == active);
   wf_idle_close(&idle);
   for (int i = 0; i < WORKERS; i++) wf_deque_close(&deques[i]);
 }
 
-#define SCENARIO(n, workers_, busy_, switches_, is_long_, ...)                                \
-  {                                                                                        \
-    .name = "idle: " #workers_ " workers, busy " #busy_ ": " #__VA_ARGS__, .threads = n,   \
-    .setup = setup, .run = run, .finish = finish, .is_long = (is_long_), .behind = 2, .switches = switches_, .prompt = (switches_) != 0,  \
-    .plan = &(const plan) {                                                                \
-      .threads = {__VA_ARGS__}, .workers = (workers_), .busy = (busy_)                     \
-    }                                                                                      \
+#define SCENARIO(n, workers_, busy_, switches_, is_long_, ...)                           \
+  {                                                                                      \
+    .name = "idle: " #workers_ " workers, busy " #busy_ ": " #__VA_ARGS__, .threads = n, \
+    .setup = setup, .run = run, .finish = finish, .is_long = (is_long_), .behind = 2,    \
+    .switches = switches_, .prompt = (switches_) != 0, .plan = &(const plan) {           \
+      .threads = {__VA_ARGS__}, .workers = (workers_), .busy = (busy_)                   \
+    }                                                                                    \
   }
 
 static const model_scenario scenarios[] = {
-    SCENARIO(1, 1, 0, 0, false, ""),
-    SCENARIO(2, 2, 1, 0, false, "+", ""),
-    SCENARIO(2, 1, 0, 0, false, "", "i"),
-    SCENARIO(2, 1, 0, 0, false, "", "0"),
-    SCENARIO(2, 1, 0, 0, false, "", "0!0"),
-    SCENARIO(2, 2, 0, 0, false, "", ""),
-    SCENARIO(2, 2, 0, 0, false, "1", ""),
-    SCENARIO(2, 2, 1, 2, false, "ii", ""),
-    SCENARIO(2, 2, 0, 2, false, "i", ""),
-    SCENARIO(2, 2, 0, 2, false, "r1", ""),
-    SCENARIO(3, 2, 0, 2, false, "", "", "i"),
-    SCENARIO(3, 2, 1, 2, false, "i", "", "i"),
-    SCENARIO(3, 3, 1, 2, false, "i", "", ""),
-    SCENARIO(3, 3, 3, 2, false, "i", "i", ""),
-    SCENARIO(2, 2, 0, 0, true, "i", ""),
-    SCENARIO(2, 2, 0, 0, true, "+", ""),
-    SCENARIO(2, 2, 1, 0, true, "ii", ""),
-    SCENARIO(3, 2, 0, 4, true, "", "", "i"),
-    SCENARIO(3, 2, 1, 4, true, "i", "", "i"),
-    SCENARIO(3, 3, 1, 3, true, "ii", "", ""),
-    SCENARIO(3, 3, 3, 3, true, "i", "i", ""),
+    SCENARIO(1, 1, 0, 0, false, ""),           SCENARIO(2, 2, 1, 0, false, "+", ""),
+    SCENARIO(2, 1, 0, 0, false, "", "i"),      SCENARIO(2, 1, 0, 0, false, "", "0"),
+    SCENARIO(2, 1, 0, 0, false, "", "0!0"),    SCENARIO(2, 2, 0, 0, false, "", ""),
+    SCENARIO(2, 2, 0, 0, false, "1", ""),      SCENARIO(2, 2, 1, 2, false, "ii", ""),
+    SCENARIO(2, 2, 0, 2, false, "i", ""),      SCENARIO(2, 2, 0, 2, false, "r1", ""),
+    SCENARIO(3, 2, 0, 2, false, "", "", "i"),  SCENARIO(3, 2, 1, 2, false, "i", "", "i"),
+    SCENARIO(3, 3, 3, 2, false, "i", "i", ""), SCENARIO(3, 3, 1, 2, false, "**", "", ""),
+    SCENARIO(2, 2, 0, 0, true, "i", ""),       SCENARIO(2, 2, 0, 0, true, "+", ""),
+    SCENARIO(2, 2, 1, 0, true, "ii", ""),      SCENARIO(3, 2, 0, 4, true, "", "", "i"),
+    SCENARIO(3, 2, 1, 4, true, "i", "", "i"),  SCENARIO(3, 3, 1, 3, true, "i", "", ""),
+    SCENARIO(3, 3, 1, 3, true, "**", "", ""),  SCENARIO(3, 3, 3, 3, true, "i", "i", ""),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }

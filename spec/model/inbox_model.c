@@ -96,22 +96,18 @@ static void finish(void) {
   MODEL_CHECK(taken == total);
 }
 
-#define SCENARIO(n, consumers_, takes_, is_long_, ...)                                          \
-  {                                                                                             \
-    .name = "inbox: " #consumers_ " take, producers " #__VA_ARGS__, .threads = n,               \
-    .setup = setup, .run = run, .finish = finish, .is_long = (is_long_),                        \
-    .plan = &(const plan) {                                                                     \
-      .producers = {__VA_ARGS__}, .consumers = (consumers_), .takes = (takes_)                  \
-    }                                                                                           \
+#define SCENARIO(n, consumers_, takes_, is_long_, ...)                                            \
+  {                                                                                               \
+    .name = "inbox: " #consumers_ " take, producers " #__VA_ARGS__, .threads = n, .setup = setup, \
+    .run = run, .finish = finish, .is_long = (is_long_), .plan = &(const plan) {                  \
+      .producers = {__VA_ARGS__}, .consumers = (consumers_), .takes = (takes_)                    \
+    }                                                                                             \
   }
 
 static const model_scenario scenarios[] = {
-    SCENARIO(2, 1, 0, false, "+++"),
-    SCENARIO(3, 1, 0, false, "+", "+"),
-    SCENARIO(3, 1, 0, false, "++", "+"),
-    SCENARIO(4, 2, 2, false, "++", "+"),
-    SCENARIO(3, 1, 0, true, "++", "++"),
-    SCENARIO(4, 1, 0, true, "+", "+", "+"),
+    SCENARIO(2, 1, 0, false, "+++"),     SCENARIO(3, 1, 0, false, "+", "+"),
+    SCENARIO(3, 1, 0, false, "++", "+"), SCENARIO(4, 2, 2, false, "++", "+"),
+    SCENARIO(3, 1, 0, true, "++", "++"), SCENARIO(4, 1, 0, true, "+", "+", "+"),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }

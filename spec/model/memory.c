@@ -191,8 +191,7 @@ static void record_early(int thread, uint32_t id) {
     if (earlies[i].thread == thread && !earlies[i].valid) earlies[i--] = earlies[--early_count];
   }
   if (early_count == 256) model_fail("too many early loads");
-  earlies[early_count++] =
-      (early_load){.cell = id, .thread = thread, .when = stamp(thread)};
+  earlies[early_count++] = (early_load){.cell = id, .thread = thread, .when = stamp(thread)};
 }
 
 void memory_validate(int thread) {

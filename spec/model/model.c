@@ -12,7 +12,15 @@
 #include "shim.h"
 #include "states.h"
 
-enum { PATH = 1000, OPTIONS = 256, LATE = 4, STACK = 65536, ARENA = 32768, BLOCKS = 64, WRITTEN = 1 << THREADS };
+enum {
+  PATH = 1000,
+  OPTIONS = 256,
+  LATE = 4,
+  STACK = 65536,
+  ARENA = 32768,
+  BLOCKS = 64,
+  WRITTEN = 1 << THREADS
+};
 
 typedef enum kind { LOAD, STORE, FETCH, CAS, AWAIT, FENCE, SLEEP, WAKE, DONE } kind;
 
@@ -260,8 +268,8 @@ void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const 
   op o = {.kind = FETCH, .rmw = rmw, .cell = cell_of(cell), .value = v, .order = order};
   o.where = at;
   thread *t = &threads[self];
-  if (self == MAIN || order != WF_RELAXED || scenario->prompt || t->late_count == LATE || has_late(t, o.cell) ||
-      !is_shared(&o)) {
+  if (self == MAIN || order != WF_RELAXED || scenario->prompt || t->late_count == LATE ||
+      has_late(t, o.cell) || !is_shared(&o)) {
     (void)act(o);
   } else {
     t->late[t->late_count++] = o;

@@ -18,15 +18,15 @@
 
 typedef struct model_scenario {
   const char *name;
-  int threads;             // at most 4
-  void (*setup)(void);     // before the threads
+  int threads;          // at most 4
+  void (*setup)(void);  // before the threads
   void (*run)(int thread);
-  void (*finish)(void);    // when all have returned, or sleep and nothing can wake them
-  const void *plan;        // for model_plan
-  int behind;              // how many messages a load may be behind the newest; 0: any
-  int switches;            // how often a thread that can go on is interrupted; 0: any
-  bool prompt;             // updates are never late
-  bool is_long;            // only when WEFT_LONG is set
+  void (*finish)(void);  // when all have returned, or sleep and nothing can wake them
+  const void *plan;      // for model_plan
+  int behind;            // how many messages a load may be behind the newest; 0: any
+  int switches;          // how often a thread that can go on is interrupted; 0: any
+  bool prompt;           // updates are never late
+  bool is_long;          // only when WEFT_LONG is set
 } model_scenario;
 
 // Explores it and prints a line; false, with the path that leads there, when something is wrong.

@@ -50,20 +50,16 @@ static inline bool model_cas_ptr(model_cell *cell, void **expected, void *v, int
 #define wf_ptr_init(a, v) model_init(&(a)->cell, MODEL_BITS(v), MODEL_AT(a))
 #define wf_u64_load(a, order) model_load(&(a)->cell, order, false, MODEL_AT(a))
 #define wf_ptr_load(a, order) MODEL_POINTER(model_load(&(a)->cell, order, false, MODEL_AT(a)))
-#define wf_ptr_load_early(a) \
-  MODEL_POINTER(model_load(&(a)->cell, WF_RELAXED, true, MODEL_AT(a)))
+#define wf_ptr_load_early(a) MODEL_POINTER(model_load(&(a)->cell, WF_RELAXED, true, MODEL_AT(a)))
 #define wf_u64_store(a, v, order) model_store(&(a)->cell, v, order, MODEL_AT(a))
 #define wf_ptr_store(a, v, order) model_store(&(a)->cell, MODEL_BITS(v), order, MODEL_AT(a))
-#define wf_u64_cas(a, expected, v, order) \
-  model_cas(&(a)->cell, expected, v, order, MODEL_AT(a))
+#define wf_u64_cas(a, expected, v, order) model_cas(&(a)->cell, expected, v, order, MODEL_AT(a))
 #define wf_ptr_cas(a, expected, v, order) \
   model_cas_ptr(&(a)->cell, expected, v, order, MODEL_AT(a))
 #define wf_ptr_exchange(a, v, order) \
   MODEL_POINTER(model_fetch(&(a)->cell, MODEL_EXCHANGE, MODEL_BITS(v), order, MODEL_AT(a)))
-#define wf_u64_fetch_sub(a, v, order) \
-  model_fetch(&(a)->cell, MODEL_SUB, v, order, MODEL_AT(a))
-#define wf_u64_fetch_and(a, v, order) \
-  model_fetch(&(a)->cell, MODEL_AND, v, order, MODEL_AT(a))
+#define wf_u64_fetch_sub(a, v, order) model_fetch(&(a)->cell, MODEL_SUB, v, order, MODEL_AT(a))
+#define wf_u64_fetch_and(a, v, order) model_fetch(&(a)->cell, MODEL_AND, v, order, MODEL_AT(a))
 #define wf_u64_add(a, v, order) model_update(&(a)->cell, MODEL_ADD, v, order, MODEL_AT(a))
 #define wf_u64_sub(a, v, order) model_update(&(a)->cell, MODEL_SUB, v, order, MODEL_AT(a))
 #define wf_u64_or(a, v, order) model_update(&(a)->cell, MODEL_OR, v, order, MODEL_AT(a))
