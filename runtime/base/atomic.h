@@ -112,8 +112,9 @@ static inline void wf_pause(void) {
 #endif
 }
 
-// Waits until the value is no longer `seen`, and returns it (relaxed). Only for what another thread
-// changes within a few instructions; when it was interrupted there, the processor is given away.
+// Waits until the value is no longer `seen`, and returns it (relaxed). Only for what another
+// thread changes within a few instructions; when it was interrupted there, the processor is given
+// away.
 static inline uint64_t wf_u64_await_change(const wf_atomic_u64 *a, uint64_t seen) {
   uint64_t now;
   for (uint32_t i = 0; (now = wf_u64_load(a, WF_RELAXED)) == seen; i++) {

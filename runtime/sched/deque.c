@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Invariant: top <= end, the owner's own bottom. Bottom is the same, or one less since a pop that has
-// left nothing.
-// An item is taken by who moves top past it, with one exception: the owner takes the newest one
-// without that when at least one older is left (pop).
+// Invariant: top <= end, the owner's own bottom. Bottom is the same, or one less since a pop that
+// has left nothing. An item is taken by who moves top past it, with one exception: the owner takes
+// the newest one without that when at least one older is left (pop).
 //
 // The stores and what they pair with:
 //   slot, bottom (push)   release: who reads this bottom sees the item and what it points to
@@ -13,9 +12,10 @@
 //   top (pop)             relaxed: the owner needs no word from itself
 //   ring                  release, acquire: a ring's slots and its mask. A thief may find a newer
 //                         ring than its bottom told it of
-// The fences: pop stores bottom and loads top; steal loads top and later bottom. Without pop's, the
-// owner may take an item that a thief takes too: neither sees the other's move. Without steal's, a
-// thief may see an old bottom after a newer top, and take what pop took without moving top.
+// The fences: pop stores bottom and loads top; steal loads top and later bottom. Without pop's,
+// the owner may take an item that a thief takes too: neither sees the other's move. Without
+// steal's, a thief may see an old bottom after a newer top, and take what pop took without moving
+// top.
 //
 // Old rings are kept until the deque is closed, because slow thieves may still read them: they are
 // smaller than the present one, all together. What a thief reads in an old ring is right when its

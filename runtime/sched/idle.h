@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Who sleeps, who searches, and whether anything can still happen: how the workers of a runtime
 // go to sleep and are woken. idle.c argues why no wake-up is lost. How a worker sleeps is its own
-// affair: `wake` must end the sleep that worker is in or else its next one, and what the caller did
-// before happens before that sleep returns (a futex, an eventfd, uv_async_send).
+// affair: `wake` must end the sleep that worker is in or else its next one, and what the caller
+// did before happens before that sleep returns (a futex, an eventfd, uv_async_send).
 //
 // A worker's loop, with its deque, its inbox and the runtime's injection queue:
 //
@@ -65,7 +65,8 @@ void wf_idle_close(wf_idle *idle);
 // The worker itself. --------------------------------------------------------------------------
 
 // Whether it may search: not when half of those that are awake do already, since each that looks
-// costs those that work cache misses. If so, it is counted until wf_idle_found or wf_idle_announce.
+// costs those that work cache misses. If so, it is counted until wf_idle_found or
+// wf_idle_announce.
 bool wf_idle_search(wf_idle *idle);
 
 // It was searching and has found something. Wakes another when nobody else searches: there may be

@@ -4,11 +4,12 @@
 // it tries the second: who made it tentative alone changes it, to claimed or back to open.
 //
 // The three states are those of Parallel Concurrent ML (Reppy, Russo, Xiao, ICFP 2009). There each
-// side makes its own wait tentative and starts again when it finds the other's so, which two selects
-// can do to each other for ever. Here the wait at the lower address is made tentative, whosever it
-// is, and who finds a tentative wait lets its holder finish. A holder only ever waits for one at a
-// higher address than what it holds, so there is no circle, and no deadlock: the holder at the
-// highest address waits for nobody. Nobody is between the two swaps but for those few instructions.
+// side makes its own wait tentative and starts again when it finds the other's so, which two
+// selects can do to each other for ever. Here the wait at the lower address is made tentative,
+// whosever it is, and who finds a tentative wait lets its holder finish. A holder only ever waits
+// for one at a higher address than what it holds, so there is no circle, and no deadlock: the
+// holder at the highest address waits for nobody. Nobody is between the two swaps but for those
+// few instructions.
 //
 // Orders: open's store is a release and each claim an acquire, so that who claims sees what the
 // task put there before it began to wait. Going back to open is a store by another thread and so

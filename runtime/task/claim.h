@@ -4,11 +4,11 @@
 // wait does what follows, and all others go on as if it were not there.
 //
 // A wait has a number, its ticket, which a waiter keeps beside it: a claim with the ticket of an
-// earlier wait fails. So waiters may be left in the queues of other objects, as long as the claim's
-// memory stays (a task's does).
+// earlier wait fails. So waiters may be left in the queues of other objects, as long as the
+// claim's memory stays (a task's does).
 //
-// Two waits that meet, of a select that is already to be found and of another in a queue, need both
-// claims or none: wf_claim_both.
+// Two waits that meet, of a select that is already to be found and of another in a queue, need
+// both claims or none: wf_claim_both.
 #ifndef WF_TASK_CLAIM_H
 #define WF_TASK_CLAIM_H
 

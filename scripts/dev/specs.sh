@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # scripts/dev/specs.sh KIND TREE [PATTERN]
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
-#   c       the programs of spec/c and spec/embed, and in the release tree those of spec/model: they
-#           are the same in every tree
+#   c       the programs of spec/c and spec/embed; of spec/model in the release tree, as they are
+#           the same in every tree
 #   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
 #           spec/module_spec.lua starts in the one that is not installed
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be

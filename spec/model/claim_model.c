@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Claims: of all who want a wait one gets it, with everything that its task had put there; of two
-// waits both or none, and none is left behind; nobody waits for ever; and who comes with the ticket
-// of an earlier wait gets nothing.
-// Subject: runtime/task/claim.c
+// waits both or none, and none is left behind; nobody waits for ever; and who comes with the
+// ticket of an earlier wait gets nothing. Subject: runtime/task/claim.c
 #include "task/claim.h"
 
 #include "model.h"

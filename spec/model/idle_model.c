@@ -14,9 +14,9 @@
 
 enum { MOST = 3, WORKERS = 3 };
 
-// What threads do before all else. The first `workers` of them are workers; of these, the ones that
-// `busy` names (a bit each) have no time to take anything: what they push must be taken by others.
-// The rest come from outside and are held from the beginning until they have ended.
+// What threads do before all else. The first `workers` of them are workers; of these, the ones
+// that `busy` names (a bit each) have no time to take anything: what they push must be taken by
+// others. The rest come from outside and are held from the beginning until they have ended.
 //   +       pushes an item on its deque; i pushes one on the injection queue
 //   *       pushes an item on its deque that keeps whoever takes it for ever
 //   0 to 2  sends that worker a message. What is sent to a worker, it takes and does:

@@ -81,7 +81,8 @@ static void told(int thread) {
   actors[thread].acquired.past[thread] = ++actors[thread].now.past[thread];
 }
 
-// Whether what `other` did when it was at `when` (0: nothing) happens before what `thread` does now.
+// Whether what `other` did when it was at `when` (0: nothing) happens before what `thread` does
+// now.
 static bool knows(int thread, int other, uint16_t when) {
   return other == thread || when < actors[thread].now.past[other] || when == 0;
 }

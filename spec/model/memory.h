@@ -3,23 +3,24 @@
 // form of a machine (Kang et al., A Promising Semantics for Relaxed-Memory Concurrency, POPL 2017,
 // without promises). It allows everything that x86's store buffers do, and much more:
 //
-// A cell is a list of messages, its values in modification order. A thread has seen each cell up to
-// some message, and may load that one or *any* newer; a store goes anywhere behind it; a
+// A cell is a list of messages, its values in modification order. A thread has seen each cell up
+// to some message, and may load that one or *any* newer; a store goes anywhere behind it; a
 // read-modify-write stands directly behind what it read, and nothing ever comes between. A store
 // that the others do not see yet, because it is in a store buffer or its line not yet invalid, is
 // their reading of an older message. A release puts what its thread has seen and done into the
 // message, an acquire takes it over. A later store of the releasing thread hands nothing on (C17);
-// read-modify-writes do. Full fences stand in one order, and each has seen what those before it had.
+// read-modify-writes do. Full fences stand in one order, and each has seen what those before it
+// had.
 //
 // Happens-before is kept beside that, as vector clocks, so that plain accesses (model_read,
 // model_write), making and freeing race when they are not ordered, in whatever order they ran.
 //
-// RC11 lets no load see a store that its own thread makes possible later (load buffering). Machines
-// do, and of that the model has two forms, because the rooms depend on them: an update whose result
-// nobody asks for (wf_u64_add, …) may come later than what follows it; and a load that is only made
-// valid by a later swap (wf_ptr_load_early) may come after the swap: it is an error when a store
-// that could then be seen does not happen after the load. Not explored: other loads that come late;
-// weak swaps that fail for no reason (the rooms have none).
+// RC11 lets no load see a store that its own thread makes possible later (load buffering).
+// Machines do, and of that the model has two forms, because the rooms depend on them: an update
+// whose result nobody asks for (wf_u64_add, …) may come later than what follows it; and a load
+// that is only made valid by a later swap (wf_ptr_load_early) may come after the swap: it is an
+// error when a store that could then be seen does not happen after the load. Not explored: other
+// loads that come late; weak swaps that fail for no reason (the rooms have none).
 #ifndef SPEC_MODEL_MEMORY_H
 #define SPEC_MODEL_MEMORY_H
 

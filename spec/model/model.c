@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "arena.h"
 #include "fiber.h"
 #include "shim.h"
 #include "states.h"
@@ -54,10 +55,6 @@ typedef struct step {
   int index, total;
 } step;
 
-typedef struct block {
-  size_t start, size;
-} block;
-
 static const model_scenario *scenario;
 static thread threads[THREADS];
 static unsigned users[CELLS + 1];  // of each cell of setup's: a bit for each thread, and WRITTEN
@@ -74,12 +71,6 @@ static step path[PATH];
 static int path_length;
 static int last, switches;  // the thread that has run last, and how many were interrupted
 
-static char arena[ARENA];
-static size_t arena_used;
-static block blocks[BLOCKS];
-static int block_count;
-int model_allocations;
-
 _Noreturn void model_fail(const char *format, ...) {
   va_list args;
   va_start(args, format);
@@ -90,50 +81,13 @@ _Noreturn void model_fail(const char *format, ...) {
   longjmp(given_up, 1);
 }
 
+int model_self(void) { return self; }
 const void *model_plan(void) { return scenario->plan; }
-
-// Memory --------------------------------------------------------------------------------------
-
-// Nothing is used twice, so that what is freed can be told. Its bytes then make cells that are not.
-static void free_block(char *p, size_t size) {
-  size_t start = (size_t)(p - arena);
-  for (int i = 0; i < block_count; i++) {
-    if (blocks[i].start != start) continue;
-    MODEL_CHECK(blocks[i].size == size);
-    blocks[i] = blocks[--block_count];
-    for (size_t at = start; at < start + size; at += 4) {
-      uint32_t id;
-      memcpy(&id, arena + at, sizeof(id));
-      if (id >> 16 == 0xce11) memory_free_cell(self, id & 0xffff);
-    }
-    memset(p, 0xdd, size);
-    return;
-  }
-  model_fail("freed what is not there");
-}
-
-static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
-  (void)ud;
-  if (p != NULL && nsize == 0) {
-    free_block(p, osize);
-    return NULL;
-  }
-  MODEL_CHECK(p == NULL && block_count < BLOCKS && arena_used + nsize + 16 <= ARENA);
-  if (model_allocations == 0) return NULL;
-  model_allocations--;
-  blocks[block_count++] = (block){.start = arena_used, .size = nsize};
-  p = arena + arena_used;
-  memory_remember(self, arena_used + 1);
-  arena_used += (nsize + 15) / 16 * 16;
-  return p;
-}
-
-wf_mem model_mem = {.fn = allocate};
 
 // What threads do -----------------------------------------------------------------------------
 
 static uint32_t cell_of(const model_cell *cell) {
-  if (cell->id >> 16 != 0xce11) model_fail("use of memory that is freed or was never set up");
+  if (!arena_is_cell(cell->id)) model_fail("use of memory that is freed or was never set up");
   return cell->id & 0xffff;
 }
 
@@ -235,7 +189,7 @@ static op act(op o) {
 
 void model_init(model_cell *cell, uint64_t v, const char *at) {
   where = at;
-  cell->id = 0xce110000U + memory_new_cell(self, v);
+  cell->id = arena_cell(memory_new_cell(self, v));
 }
 
 uint64_t model_load(const model_cell *cell, int order, bool early, const char *at) {
@@ -422,11 +376,8 @@ static void thread_body(void) {
 
 static void begin(void) {
   memory_reset(scenario->behind == 0 ? MESSAGES : scenario->behind);
-  memset(arena, 0, arena_used);
-  arena_used = 0;
-  block_count = 0;
+  arena_reset();
   last = switches = 0;
-  model_allocations = BLOCKS;
   self = MAIN;
   on_fiber = false;
   where = "setup";
@@ -448,7 +399,7 @@ static void finish(void) {
   self = MAIN;
   where = "finish";
   scenario->finish();
-  if (block_count != 0) model_fail("%d blocks of memory are not freed", block_count);
+  if (arena_blocks() != 0) model_fail("%d blocks of memory are not freed", arena_blocks());
 }
 
 // Along the path, and on to its end or a state that has been seen.

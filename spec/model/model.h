@@ -3,10 +3,10 @@
 // their atomic operations, and every value that memory.h's memory lets each of them read.
 //
 // A depth-first search that begins anew for each path. Two ways to the same state are one: a state
-// is known by what each thread has read and each cell's modification order, and is visited once (by
-// a 64-bit hash: with ten million states the odds that any is overlooked are 1 in 400,000). Cells
-// that only one thread uses, or nobody writes after setup, give nobody a reason to switch. No other
-// bound than those that a scenario states: no limit on preemptions, none on delays.
+// is known by what each thread has read and each cell's modification order, and is visited once
+// (by a 64-bit hash: with ten million states the odds that any is overlooked are 1 in 400,000).
+// Cells that only one thread uses, or nobody writes after setup, give nobody a reason to switch.
+// No other bound than those that a scenario states: no limit on preemptions, none on delays.
 #ifndef SPEC_MODEL_MODEL_H
 #define SPEC_MODEL_MODEL_H
 
@@ -43,6 +43,9 @@ _Noreturn void model_fail(const char *format, ...) __attribute__((format(printf,
 
 // What the scenario's functions are to do, if they serve several.
 const void *model_plan(void);
+
+// The thread that runs.
+int model_self(void);
 
 // Memory for the rooms, and how many more allocations succeed.
 extern wf_mem model_mem;

@@ -140,7 +140,8 @@ return {
       "first_ticket + OPEN, WF_RELEASE);", "first_ticket + OPEN, WF_RELAXED);" },
     { "a claim does not swap", "model/claim_model",
       "while (!wf_u64_cas(&claim->word, &word, ticket + state, WF_ACQUIRE)) {",
-      "uint64_t open = word;\n  while ((word = wf_u64_load(&claim->word, WF_ACQUIRE)) != open ||\n" ..
+      "uint64_t open = word;\n" ..
+      "  while ((word = wf_u64_load(&claim->word, WF_ACQUIRE)) != open ||\n" ..
       "         (wf_u64_store(&claim->word, ticket + state, WF_RELAXED), false)) {" },
     { "half a claim of two is kept", "model/claim_model",
       "    wf_u64_store(&first->word, first_ticket + OPEN, WF_RELEASE);\n", "" },
@@ -149,7 +150,8 @@ return {
     { "two claims are made in the order of the caller", "model/claim_model",
       "bool mine_first = (uintptr_t)mine < (uintptr_t)theirs;", "bool mine_first = true;" },
     { "a tentative wait is taken for a claimed one", "model/claim_model",
-      "    if (word == ticket + TENTATIVE) word = wf_u64_await_change(&claim->word, word);\n", "" },
+      "    if (word == ticket + TENTATIVE) word = wf_u64_await_change(&claim->word, word);\n",
+      "" },
     { "any ticket will do", "model/claim_model",
       "  uint64_t word = ticket + OPEN;\n",
       "  uint64_t word = wf_u64_load(&claim->word, WF_RELAXED);\n" ..
