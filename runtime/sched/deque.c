@@ -6,7 +6,7 @@
 // The stores and what they pair with:
 //   slot, bottom (push)   release: who reads this bottom sees the item and what it points to
 //   bottom (pop)          release: the same for older items, whose push it hides from thieves (in
-//                         C11 a release sequence went on through it; C17 and later end it)
+//                         C11 a release sequence goes on through it, but C++20 and tools end it)
 //   top (steal)           release: pairs with make_room's acquire, which ends the slot's old life;
 //                         without, the thief's load of the slot may happen after its next store
 //   top (pop)             relaxed: the owner needs no word from itself

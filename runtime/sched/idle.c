@@ -10,8 +10,9 @@
 // something else are ordered by no release or acquire, not even on x86.
 //
 // Because producers do nothing while somebody searches, whoever ends a search answers for them:
-//   - who finds nothing: by looking again behind FENCE S. When there is something after all, it may
-//     be more than it takes: it counts itself as searching again (leave), and so comes to found.
+//   - who finds nothing: by looking again behind FENCE S. When there is something after all, it
+//     may be more than it takes: it counts itself as searching again (leave), and so comes to
+//     found.
 //   - who finds something (found): when nobody is left searching, it notifies: takes itself out of
 //     `searching`; FENCE P; loads `sleepers`. Let B sleep, having missed item Y, so that B's S is
 //     before the fence P of Y's producer, and let that one have seen the finder in `searching`.
@@ -27,9 +28,9 @@
 // `active` is changed by whole read-modify-writes of one word, so it is exact, and it is 0 only
 // when nobody is left who could raise it, if everybody who acts is counted:
 //   - a waker counts the worker that it is about to wake *before* it takes the worker's bit. The
-//     swap is a release and leave an acquire, so that the worker, which may be up for other reasons
-//     and go back to being quiet at once, cannot take the count down before it was put up: 0 would
-//     be a false alarm, as the waker is still active.
+//     swap is a release and leave an acquire, so that the worker, which may be up for other
+//     reasons and go back to being quiet at once, cannot take the count down before it was put up:
+//     0 would be a false alarm, as the waker is still active.
 //   - leave puts it right: a quiet sleeper that nobody woke counts itself; one that was woken and
 //     had never stopped counting has one too many.
 // It is not missed either: each count has one owner, who ends it by being quiet; and a worker that

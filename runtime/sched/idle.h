@@ -8,11 +8,15 @@
 //
 //   bool searching = false;
 //   for (;;) {
-//     while (run_ready() || run_item(wf_deque_pop(own)) || run_nodes(wf_inbox_take(inbox))) {
-//       if (searching) wf_idle_found(idle), searching = false;     // before running what it found
+//     item = what is ready, or wf_deque_pop(own), or wf_inbox_take(inbox or injected), or, when
+//            searching, what wf_deque_steal_half gets from others, for 20 to 50 us
+//     if (item != NULL) {
+//       if (searching) wf_idle_found(idle);  // before it runs: that may take long
+//       searching = false;
+//       run(item);
+//       continue;
 //     }
-//     if (!searching) searching = wf_idle_search(idle);
-//     if (searching && steal_for_a_while()) continue;              // found it: as above
+//     if (!searching && (searching = wf_idle_search(idle))) continue;
 //     wf_idle_announce(idle, me, searching);
 //     bool quiet = false, more = any_deque_or_the_injection_queue_has_something();
 //     if (!more && wf_inbox_doze(inbox)) {
@@ -39,9 +43,8 @@
 #include "base/mem.h"
 
 typedef struct wf_idle {
-  wf_atomic_u64
-      searching;         // workers that look for work, woken ones included that have yet to begin
-  wf_atomic_u64 active;  // workers that are not quiet, wake-ups in flight, holds
+  wf_atomic_u64 searching;  // workers that look for work, or have been woken to
+  wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
   wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
   uint32_t workers;
   void (*wake)(void *ud, uint32_t worker);
@@ -79,7 +82,8 @@ void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching);
 
 // Between announce and sleep, when nothing but a wake-up can give it work. True: the runtime is
 // quiescent: all are quiet, nothing is held, nothing under way, and what all of them did is
-// visible. A worker that wakes without being woken ends that, until it is quiet again.
+// visible. A worker that wakes without being woken ends that, until it is quiet again; it finds
+// nothing, but it is up, so ask it for what is its own.
 bool wf_idle_quiet(wf_idle *idle);
 
 // After each announce, whether it slept or not: it is awake. `quiet`: it has called wf_idle_quiet.

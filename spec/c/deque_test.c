@@ -116,7 +116,7 @@ static void does_what_it_says(void) {
 static void bench(void) {
   wf_deque d, own;
   void *item;
-  enum { ROUNDS = 20000, BATCH = 1000 };
+  enum { ROUNDS = 20000, STOLEN = 5000, BATCH = 1000 };
   allocations = 100;
   CHECK(wf_deque_open(&d, &memory) && wf_deque_open(&own, &memory));
   double start = stress_seconds();
@@ -132,14 +132,14 @@ static void bench(void) {
   }
   stress_report("owner: push and pop, 1000 deep", start, ROUNDS * BATCH);
   double pushing = 0, since = stress_seconds();
-  for (int i = 0; i < ROUNDS / 4; i++) {
+  for (int i = 0; i < STOLEN; i++) {
     start = stress_seconds();
     for (int j = 0; j < BATCH; j++) (void)wf_deque_push(&d, &numbers[j]);
     pushing += stress_seconds() - start;
     while (wf_deque_steal(&d, &item) == WF_STEAL_GOT) {
     }
   }
-  stress_report("thief: steal, nobody else there", since + pushing, ROUNDS / 4 * BATCH);
+  stress_report("thief: steal, nobody else there", since + pushing, (double)STOLEN * BATCH);
   wf_deque_close(&d);
   wf_deque_close(&own);
 }

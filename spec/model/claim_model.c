@@ -22,9 +22,11 @@ static memory_plain task_data[WAITS];
 static int claimed[WAITS][ROUNDS], rounds[WAITS];
 static bool refused[WAITS][ROUNDS];  // somebody was told that it is claimed
 
+static uint64_t ticket_of(int round) { return TICKET * ((uint64_t)round + 1); }
+
 static void open_wait(int i) {
   model_write(&task_data[i]);
-  MODEL_CHECK(wf_claim_open(&waits[i]) == (uint64_t)(TICKET * ++rounds[i]));
+  MODEL_CHECK(wf_claim_open(&waits[i]) == TICKET * (uint64_t)++rounds[i]);
 }
 
 static void setup(void) {
@@ -44,7 +46,7 @@ static void won(int i, int round) {
 }
 
 static bool claim(int i, int round) {
-  bool mine = wf_claim_one(&waits[i], (uint64_t)(TICKET * (round + 1)));
+  bool mine = wf_claim_one(&waits[i], ticket_of(round));
   if (mine) won(i, round);
   refused[i][round] |= !mine;
   return mine;
@@ -85,7 +87,7 @@ static void finish(void) {
       // Open from the beginning: nobody can have been too early.
       if (open && refused[i][j] && j == 0 && i < p->opened)
         model_fail("wait %d was said to be claimed", i);
-      if (wf_claim_one(&waits[i], (uint64_t)(TICKET * (j + 1))) != open) {
+      if (wf_claim_one(&waits[i], ticket_of(j)) != open) {
         model_fail("wait %d, round %d, should %sbe open", i, j, open ? "" : "not ");
       }
     }

@@ -77,7 +77,8 @@ static void forget(int me, int where, bool searching, bool more) {
   const struct actor *a = &actors[me];
   uint64_t flags = (uint64_t)(searching + 2 * more + 4 * a->idle + 8 * a->told);
   uint64_t places = me < WORKERS ? memory_mix(deques[me].end, deques[me].top_seen) : 0;
-  uint64_t deeds = memory_mix((uint64_t)(a->sent * 100 + where), (uint64_t)a->taken);
+  uint64_t deeds = memory_mix((uint64_t)a->sent, (uint64_t)a->taken);
+  flags = memory_mix(flags, (uint64_t)where);
   model_forget(memory_mix(memory_mix(flags, places), deeds));
 }
 
@@ -130,7 +131,7 @@ static void process(int me, item *it) {
   if (it->taken++ != 0) model_fail("an item is taken twice");
   for (int i = 0; i < 4; i++) {
     ptrdiff_t n = it - actors[i].items;
-    if (n >= 0 && n < MOST) actors[me].taken |= 1 << (i * MOST + n);
+    if (n >= 0 && n < MOST) actors[me].taken |= 1 << (i * MOST + (int)n);
   }
   actors[me].idle = false;
   if (it->answer) send(me, 0, false);

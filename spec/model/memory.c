@@ -402,9 +402,9 @@ static uint64_t add(uint64_t key, uint64_t x) {
 static uint64_t add_seen(uint64_t key, const uint8_t *seen) {
   for (uint32_t c = 0; c < cell_count; c++) {
     int above = cells[c].messages[seen[c]].position - floor_of[c];
-    if (above > 0) key = add(key, c * 64 + (uint64_t)above);
+    if (above > 0) key = add(add(key, c), (uint64_t)above);
   }
-  return add(key, CELLS * 64);
+  return add(key, CELLS);
 }
 
 static uint8_t rank(int thread, uint16_t when) {

@@ -8,9 +8,9 @@
 // read-modify-write stands directly behind what it read, and nothing ever comes between. A store
 // that the others do not see yet, because it is in a store buffer or its line not yet invalid, is
 // their reading of an older message. A release puts what its thread has seen and done into the
-// message, an acquire takes it over. A later store of the releasing thread hands nothing on (C17);
-// read-modify-writes do. Full fences stand in one order, and each has seen what those before it
-// had.
+// message, an acquire takes it over. A later store of the releasing thread hands nothing on
+// (C++20); read-modify-writes do. Full fences stand in one order, and each has seen what those
+// before it had.
 //
 // Happens-before is kept beside that, as vector clocks, so that plain accesses (model_read,
 // model_write), making and freeing race when they are not ordered, in whatever order they ran.
@@ -46,20 +46,20 @@ void memory_end(int thread);
 // making or other threads' use of it do not happen before.
 uint32_t memory_new_cell(int thread, uint64_t value);
 uint32_t memory_cells(void);
-void memory_free_cell(int thread, uint32_t cell);
+void memory_free_cell(int thread, uint32_t id);
 
 // Positions in modification order that a load may read, from the oldest to the newest.
-int memory_oldest(int thread, uint32_t cell);
-int memory_newest(uint32_t cell);
-uint64_t memory_value(uint32_t cell, int position);
+int memory_oldest(int thread, uint32_t id);
+int memory_newest(uint32_t id);
+uint64_t memory_value(uint32_t id, int position);
 // Whether a read-modify-write may read this one; whether a store may go behind it.
-bool memory_open(uint32_t cell, int position);
+bool memory_open(uint32_t id, int position);
 
 // `early`: see above. `order` as in shim.h.
-uint64_t memory_load(int thread, uint32_t cell, int position, int order, bool early);
-void memory_store(int thread, uint32_t cell, int position, uint64_t value, int order);
+uint64_t memory_load(int thread, uint32_t id, int position, int order, bool early);
+void memory_store(int thread, uint32_t id, int position, uint64_t value, int order);
 // `late`: other events of the thread have come before it that should not have.
-void memory_update(int thread, uint32_t cell, int position, uint64_t value, int order, bool late);
+void memory_update(int thread, uint32_t id, int position, uint64_t value, int order, bool late);
 // A successful compare-and-swap has made the thread's early loads valid.
 void memory_validate(int thread);
 void memory_fence(int thread);
@@ -81,7 +81,7 @@ void memory_plain_write(int thread, memory_plain *plain);
 
 // What a thread has read, so that states can be told apart: mixes `what` in, or replaces it.
 void memory_remember(int thread, uint64_t what);
-void memory_forget(int thread, uint64_t what);
+void memory_forget(int thread, uint64_t variables);
 
 // Of all that can still make a difference to the threads named (a bit each). The same
 // key: the same can happen from here on.

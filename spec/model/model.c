@@ -359,12 +359,12 @@ static uint64_t state_key(void) {
     awake += (uint64_t)t->awake << i;
     for (int j = 0; j < t->late_count; j++) {
       const op *o = &t->late[j];
-      late += memory_mix((uint64_t)(i * 8 + (int)o->rmw), memory_mix(o->cell, o->value));
+      late += memory_mix(memory_mix((uint64_t)i, o->rmw), memory_mix(o->cell, o->value));
     }
   }
   uint64_t key = memory_key(live, gates, scenario->threads);
-  uint64_t bounded = scenario->switches == 0 ? 0 : (uint64_t)(switches * THREADS + last);
-  return memory_mix(memory_mix(key, live * 16 + awake), memory_mix(late, bounded));
+  uint64_t bounded = scenario->switches == 0 ? 0 : memory_mix((uint64_t)switches, (uint64_t)last);
+  return memory_mix(memory_mix(memory_mix(key, live), awake), memory_mix(late, bounded));
 }
 
 // The search ----------------------------------------------------------------------------------

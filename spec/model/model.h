@@ -18,11 +18,11 @@
 
 typedef struct model_scenario {
   const char *name;
-  int threads;          // at most 4
+  const void *plan;     // for model_plan
   void (*setup)(void);  // before the threads
   void (*run)(int thread);
   void (*finish)(void);  // when all have returned, or sleep and nothing can wake them
-  const void *plan;      // for model_plan
+  int threads;           // at most 4
   int behind;            // how many messages a load may be behind the newest; 0: any
   int switches;          // how often a thread that can go on is interrupted; 0: any
   bool prompt;           // updates are never late
@@ -53,12 +53,12 @@ extern int model_allocations;
 
 // Of a thread: sleeps until somebody wakes it, or has since it last did.
 void model_sleep(void);
-void model_wake(int thread);
+void model_wake(int other);
 // At the top of a thread's loop: all its variables are a function of `variables`, so that the same
 // there again, with the same knowledge of memory, is the same state.
 void model_forget(uint64_t variables);
 // In finish: whether it sleeps for good.
-bool model_asleep(int thread);
+bool model_asleep(int t);
 
 // Accesses to plain data, which must not race.
 void model_read(memory_plain *plain);

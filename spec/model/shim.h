@@ -23,14 +23,14 @@ typedef struct wf_atomic_ptr {
 
 typedef enum model_rmw { MODEL_EXCHANGE, MODEL_ADD, MODEL_SUB, MODEL_AND, MODEL_OR } model_rmw;
 
-void model_init(model_cell *cell, uint64_t v, const char *where);
-uint64_t model_load(const model_cell *cell, int order, bool early, const char *where);
-void model_store(model_cell *cell, uint64_t v, int order, const char *where);
-uint64_t model_fetch(model_cell *cell, model_rmw kind, uint64_t v, int order, const char *where);
-void model_update(model_cell *cell, model_rmw kind, uint64_t v, int order, const char *where);
-bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, const char *where);
-uint64_t model_await(const model_cell *cell, uint64_t seen, const char *where);
-void model_fence(const char *where);
+void model_init(model_cell *cell, uint64_t v, const char *at);
+uint64_t model_load(const model_cell *cell, int order, bool early, const char *at);
+void model_store(model_cell *cell, uint64_t v, int order, const char *at);
+uint64_t model_fetch(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at);
+void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at);
+bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, const char *at);
+uint64_t model_await(const model_cell *cell, uint64_t seen, const char *at);
+void model_fence(const char *at);
 
 #define MODEL_LINE2(line) #line
 #define MODEL_LINE(line) MODEL_LINE2(line)
@@ -39,9 +39,9 @@ void model_fence(const char *where);
 #define MODEL_POINTER(v) ((void *)(uintptr_t)(v))
 
 static inline bool model_cas_ptr(model_cell *cell, void **expected, void *v, int order,
-                                 const char *where) {
+                                 const char *at) {
   uint64_t bits = MODEL_BITS(*expected);
-  bool done = model_cas(cell, &bits, MODEL_BITS(v), order, where);
+  bool done = model_cas(cell, &bits, MODEL_BITS(v), order, at);
   *expected = MODEL_POINTER(bits);
   return done;
 }
