@@ -15,6 +15,7 @@
 
 #include "lib/lib.h"
 #include "task/hog.h"
+#include "task/codec.h"
 #include "task/main.h"
 #include "task/preempt.h"
 #include "task/task.h"
@@ -145,6 +146,7 @@ void wf_api_free(weft *w) {
   if (w->has_vm) {
     wf_tasks_free(&rt->vm);
     wf_sites_free(&rt->vm);
+    wf_codec_free(&rt->vm);
     wf_vm_deinit(&rt->vm);
   }
   if (w->has_loop) wf_loop_close(&rt->worker.loop);

@@ -27,6 +27,16 @@ weft.async = raw.import "future"
 ---@type fun(list: any[], fn: function, opts?: weft.map_options): table?, any, integer?
 weft.map = raw.import "map"
 
+-- Whether fn(...) could start as an isolated task: true and the bytes that would be sent, or nil
+-- and why not. Starts nothing.
+---@type fun(fn: function, ...: any): true?, integer|string
+weft.check = raw.check
+
+-- Lets tables with this metatable cross to other VMs, where `module` is required first if the name
+-- is not known there.
+---@type fun(name: string, metatable: table, module?: string)
+weft.register = raw.register
+
 -- Runs fn(...) when this task ends, however it ends; last one first.
 ---@type fun(fn: function, ...: any)
 weft.defer = raw.defer

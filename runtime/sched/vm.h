@@ -123,9 +123,10 @@ typedef struct wf_vm {
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
   const void *globals, *default_case, *case_type, *view_type;
-  int refs[24];      // registry references (sched/vm.h: wf_vm_ref)
-  uint64_t settled;  // the count of switches at the last collection of wf_hooks.settle
-  wf_link held;      // objects that wait for something (task/obj.h)
+  int refs[32];            // registry references (sched/vm.h: wf_vm_ref)
+  struct wf_codec *codec;  // once a value has crossed (task/codec.h)
+  uint64_t settled;        // the count of switches at the last collection of wf_hooks.settle
+  wf_link held;            // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;                  // shareable objects that still exist
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
@@ -171,6 +172,15 @@ typedef enum wf_vm_ref {
   WF_REF_SOURCES,  // names of chunks, as keys
   WF_REF_REPORT,   // lua/weft/internal/report.lua: report(kind)
   WF_REF_ANCHORS,  // what wf_vm_anchor keeps
+  WF_REF_FUNCTIONS,  // Lua functions whose code is known: function -> its entry (task/closure.h)
+  WF_REF_FACTORIES,  // slot -> factory
+  WF_REF_GLOBAL_NAMES,  // slot -> the names of globals that the code reads
+  WF_REF_NAMES,         // values that cross by name, both ways (task/names.h)
+  WF_REF_TYPES,         // registered metatables, both ways (task/names.h)
+  WF_REF_PROXIES,       // objects that have crossed: object -> proxy, weak (task/obj.h)
+  WF_REF_INT64,         // {ffi.istype, int64_t, uint64_t}, or false
+  WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
+  WF_REF_GUARD,         // task/guard.c
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

@@ -89,6 +89,36 @@ wf_obj *wf_obj_any(lua_State *L, int idx) {
   return view_of(L, idx);
 }
 
+void wf_obj_remember(wf_vm *vm, lua_State *L, wf_obj *obj, int idx) {
+  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    wf_vm_set_ref(vm, L, WF_REF_PROXIES);
+  }
+  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  lua_pushlightuserdata(L, obj);
+  lua_pushvalue(L, idx);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+void wf_obj_push(wf_vm *vm, lua_State *L, wf_obj *obj) {
+  if (vm->refs[WF_REF_PROXIES] != LUA_NOREF) {
+    wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+    lua_pushlightuserdata(L, obj);
+    lua_rawget(L, -2);
+    lua_remove(L, -2);
+    // The address may have been another object's before.
+    if (!lua_isnil(L, -1) && wf_obj_any(L, lua_gettop(L)) == obj) return;
+    lua_pop(L, 1);
+  }
+  obj->kind->push(vm, L, obj);
+  wf_obj_remember(vm, L, obj, lua_gettop(L));
+}
+
 int wf_obj_gc(lua_State *L) {
   wf_proxy *proxy = lua_touserdata(L, 1);
   if (proxy == NULL || lua_objlen(L, 1) != sizeof *proxy || proxy->obj == NULL) return 0;

@@ -23,6 +23,9 @@ typedef struct wf_kind {
   // Marks what whoever has the object can bring about: tasks that wake, functions that start
   // (task/mark.h). NULL: nothing.
   void (*visit)(wf_obj *obj, struct wf_mark *m);
+  // Pushes a new proxy of the object in another VM, with a reference of its own. Raises when
+  // memory is out. NULL: objects of this kind do not cross.
+  void (*push)(wf_vm *vm, lua_State *L, wf_obj *obj);
 } wf_kind;
 
 // A place in the VM's list of objects that wait for something and so must live though nobody may
@@ -93,6 +96,14 @@ wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag);
 
 // The object behind whatever proxy stands at idx, of any kind; NULL when it is none.
 wf_obj *wf_obj_any(lua_State *L, int idx);
+
+// Pushes the proxy of an object that has come from another VM: the one that is known here, or a
+// new one. Raises when memory is out.
+void wf_obj_push(wf_vm *vm, lua_State *L, wf_obj *obj);
+
+// Makes what stands at idx the known proxy of the object in `vm`, as long as it lives. Raises when
+// memory is out.
+void wf_obj_remember(wf_vm *vm, lua_State *L, wf_obj *obj, int idx);
 
 // __gc of every proxy.
 int wf_obj_gc(lua_State *L);

@@ -45,6 +45,7 @@ end
 local function finish(name, job, ok, result)
   leave(name, job)
   if not ok then error(result, 0) end
+  raw.modules_changed()
   local loaded = package.loaded
   if result ~= nil then
     loaded[name] = result
