@@ -9,7 +9,9 @@
 #include "task/guard.h"
 
 void wf_code_unref(wf_code *code) {
-  if (--code->refs == 0) wf_mem_free(code->mem, code, code->block);
+  if (--code->refs != 0) return;
+  wf_mem mem = code->mem;
+  wf_mem_free(&mem, code, code->block);
 }
 
 void wf_closure_init(wf_closures *closures) { wf_list_init(&closures->used); }
@@ -190,7 +192,7 @@ static wf_code *make_code(digest *g, uint32_t hash, bool known, bool no_jit) {
   size_t block = sizeof(wf_code) + g->effects.size + g->globals.size + g->bytes.size;
   wf_code *code = wf_mem_new(g->mem, block);
   if (code == NULL) return NULL;
-  *code = (wf_code){.mem = g->mem,
+  *code = (wf_code){.mem = *g->mem,
                     .block = block,
                     .refs = 1,
                     .hash = hash,

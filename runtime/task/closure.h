@@ -35,7 +35,7 @@ enum { WF_CLOSURE_BUCKETS = 256, WF_CLOSURE_MAX = 512, WF_CLOSURE_BYTES = 8 << 2
 
 // Never changes once it is made: VMs share it, by count.
 typedef struct wf_code {
-  wf_mem *mem;
+  wf_mem mem;  // by value: the code may outlive the runtime that it was made in
   size_t block;
   uint32_t refs;
   uint32_t hash;

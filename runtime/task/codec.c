@@ -127,6 +127,13 @@ static void push_number(reader *r) {
   lua_pushnumber(r->L, v == v ? v : (double)__builtin_nan(""));
 }
 
+static void push_float(reader *r) {
+  float f;
+  memcpy(&f, bytes(r, sizeof f), sizeof f);
+  double v = (double)f;
+  lua_pushnumber(r->L, v == v ? v : (double)__builtin_nan(""));
+}
+
 // The table at the slot, made when it is first needed.
 static void need_table(lua_State *L, int slot) {
   if (lua_istable(L, slot)) return;
@@ -278,6 +285,7 @@ static bool push_value(reader *r) {
     case WF_WIRE_FALSE:
     case WF_WIRE_TRUE: lua_pushboolean(L, tag == WF_WIRE_TRUE); break;
     case WF_WIRE_INTEGER: push_integer(r); break;
+    case WF_WIRE_FLOAT: push_float(r); break;
     case WF_WIRE_NUMBER: push_number(r); break;
     case WF_WIRE_INT64: wf_int64_push(r->vm, L, WF_INT64_SIGNED, word(r)); break;
     case WF_WIRE_UINT64: wf_int64_push(r->vm, L, WF_INT64_UNSIGNED, word(r)); break;

@@ -47,14 +47,16 @@ static void bind(wf_names *names, lua_State *L, int table, int idx, bool both) {
   lua_pop(L, 1);
 }
 
-// The functions and streams of the library on top of the stack, and the library itself.
+// The functions and streams of the library on top of the stack (of `package` the tables too), and
+// the library itself.
 static void add_library(wf_names *names, lua_State *L, int table, const char *name) {
   int library = lua_gettop(L);
   lua_pushfstring(L, "S%s", name);
   bind(names, L, table, library, true);
   for (lua_pushnil(L); lua_next(L, library) != 0; lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING) continue;
-    if (!goes_by_name(L, -1) && !lua_isuserdata(L, -1)) continue;
+    bool table_of_package = strcmp(name, "package") == 0 && lua_istable(L, -1);
+    if (!goes_by_name(L, -1) && !lua_isuserdata(L, -1) && !table_of_package) continue;
     lua_pushfstring(L, "S%s.%s", name, lua_tostring(L, -2));
     bind(names, L, table, library + 2, true);
   }

@@ -50,6 +50,12 @@ static uint8_t *put_number(uint8_t *at, double v) {
       return put_uleb(at, (uint64_t)i << 1 ^ (uint64_t)(i >> 63));
     }
   }
+  float f = (float)v;
+  if ((double)f == v) {
+    *at++ = WF_WIRE_FLOAT;
+    memcpy(at, &f, sizeof f);
+    return at + sizeof f;
+  }
   *at++ = WF_WIRE_NUMBER;
   memcpy(at, &v, sizeof v);
   return at + sizeof v;

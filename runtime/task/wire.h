@@ -31,6 +31,7 @@ typedef enum wf_wire_tag {
   WF_WIRE_FALSE,
   WF_WIRE_TRUE,
   WF_WIRE_INTEGER,  // zigzag
+  WF_WIRE_FLOAT,    // 4 bytes, where these are exact
   WF_WIRE_NUMBER,   // 8 bytes
   WF_WIRE_INT64,    // 8 bytes
   WF_WIRE_UINT64,
