@@ -180,6 +180,7 @@ typedef enum wf_vm_ref {
   WF_REF_PROXIES,       // objects that have crossed: object -> proxy, weak (task/obj.h)
   WF_REF_INT64,         // {ffi.istype, int64_t, uint64_t}, or false
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
+  WF_REF_KEYS,           // strings that were keys lately (task/codec.h)
   WF_REF_GUARD,         // task/guard.c
 } wf_vm_ref;
 

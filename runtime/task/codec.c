@@ -29,6 +29,8 @@ wf_codec *wf_codec_open(wf_vm *vm, lua_State *L) {
   wf_guard_open(vm, L);
   wf_closure_open(vm, L);
   make_env_type(vm, L);
+  lua_createtable(L, WF_CODEC_KEYS, 0);
+  wf_vm_set_ref(vm, L, WF_REF_KEYS);
   wf_names_open(vm, &names, L);
   wf_vm_push_ref(vm, L, WF_REF_ENV);
   const void *own_env = lua_topointer(L, -1);
@@ -68,6 +70,7 @@ typedef struct reader {
   const uint8_t *at, *end;
   int kept;  // the slot of the table of values that are referred to, nil at first; types are
              // at -1, -2, …
+  int keys;  // the slot of WF_REF_KEYS
   int envs;  // the slot of a table of environments, by number from 1, nil at first
   uint64_t number;  // of the next table, function or long string
   uint64_t ntypes;
@@ -114,23 +117,21 @@ static uint32_t below(reader *r, uint32_t limit) {
   return (uint32_t)v;
 }
 
-static void push_integer(reader *r) {
-  uint64_t v = uleb(r);
-  lua_pushnumber(r->L, (double)((int64_t)(v >> 1) ^ -(int64_t)(v & 1)));
-}
-
-static void push_number(reader *r) {
-  uint64_t bits = word(r);
+static void push_any_number(reader *r, uint8_t tag) {
   double v;
-  memcpy(&v, &bits, sizeof v);
-  // Only one NaN is one for LuaJIT: others are its own tags.
-  lua_pushnumber(r->L, v == v ? v : (double)__builtin_nan(""));
-}
-
-static void push_float(reader *r) {
   float f;
-  memcpy(&f, bytes(r, sizeof f), sizeof f);
-  double v = (double)f;
+  uint64_t n;
+  if (tag == WF_WIRE_INTEGER) {
+    n = uleb(r);
+    v = (double)((int64_t)(n >> 1) ^ -(int64_t)(n & 1));
+  } else if (tag == WF_WIRE_FLOAT) {
+    memcpy(&f, bytes(r, sizeof f), sizeof f);
+    v = (double)f;
+  } else {
+    n = word(r);
+    memcpy(&v, &n, sizeof v);
+  }
+  // Only one NaN is one for LuaJIT: others are its own tags.
   lua_pushnumber(r->L, v == v ? v : (double)__builtin_nan(""));
 }
 
@@ -284,9 +285,9 @@ static bool push_value(reader *r) {
     case WF_WIRE_NIL: lua_pushnil(L); break;
     case WF_WIRE_FALSE:
     case WF_WIRE_TRUE: lua_pushboolean(L, tag == WF_WIRE_TRUE); break;
-    case WF_WIRE_INTEGER: push_integer(r); break;
-    case WF_WIRE_FLOAT: push_float(r); break;
-    case WF_WIRE_NUMBER: push_number(r); break;
+    case WF_WIRE_INTEGER:
+    case WF_WIRE_FLOAT:
+    case WF_WIRE_NUMBER: push_any_number(r, tag); break;
     case WF_WIRE_INT64: wf_int64_push(r->vm, L, WF_INT64_SIGNED, word(r)); break;
     case WF_WIRE_UINT64: wf_int64_push(r->vm, L, WF_INT64_UNSIGNED, word(r)); break;
     case WF_WIRE_NULL: lua_pushlightuserdata(L, NULL); break;
@@ -366,11 +367,66 @@ static bool is_mark(reader *r, frame *f) {
   return true;
 }
 
+// Pushes a short string that is a key.
+static void push_key(reader *r, uint32_t n) {
+  lua_State *L = r->L;
+  const char *s = bytes(r, n);
+  uint64_t word[2] = {0};
+  if (n == 0 || n > sizeof word) {
+    lua_pushlstring(L, s, n);
+    return;
+  }
+  memcpy(word, s, n);
+  uint64_t h = (word[0] ^ word[1] * 0x9e3779b97f4a7c15U) * 0x9e3779b97f4a7c15U;
+  uint32_t slot = (uint32_t)(h >> 56);
+  char *known = r->vm->codec->keys[slot];
+  // Padding is told from zeros of the string by the length, which Lua knows.
+  if (WF_LIKELY(memcmp(known, word, sizeof word) == 0)) {
+    lua_rawgeti(L, r->keys, (int)slot + 1);
+    if (WF_LIKELY(lua_objlen(L, -1) == n)) return;
+    lua_pop(L, 1);
+  }
+  lua_pushlstring(L, s, n);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, r->keys, (int)slot + 1);
+  memcpy(known, word, sizeof word);
+}
+
+// The pairs of a table, as long as they are scalars with short strings as keys.
+static void read_pairs(reader *r, frame *f) {
+  lua_State *L = r->L;
+  while (r->at < r->end && f->phase == KEY) {
+    uint8_t tag = *r->at;
+    if (tag < WF_WIRE_SHORT || tag >= WF_WIRE_SMALL) return;
+    r->at++;
+    push_key(r, tag - (uint32_t)WF_WIRE_SHORT);
+    if (push_value(r)) {
+      f->phase = VALUE;
+      return;
+    }
+    lua_rawset(L, f->slot);
+  }
+}
+
+// The array of a table, as long as it is of scalars.
+static void read_array(reader *r, frame *f) {
+  while (r->at < r->end && (*r->at < WF_WIRE_ZERO || *r->at > WF_WIRE_FILL)) {
+    if (push_value(r)) return;
+    lua_rawseti(r->L, f->slot, f->next++);
+  }
+}
+
 // Reads on until every frame is closed.
 static void read_frames(reader *r) {
   while (r->depth > 0) {
     frame *f = &r->frames[r->depth - 1];
-    if (!is_mark(r, f) && !push_value(r)) take(r, f);
+    int depth = r->depth;
+    if (f->phase == KEY) {
+      read_pairs(r, f);
+    } else if (f->phase == ARRAY) {
+      read_array(r, f);
+    }
+    if (r->depth == depth && !is_mark(r, f) && !push_value(r)) take(r, f);
   }
 }
 
@@ -399,20 +455,31 @@ enum { STACK = 3 * WF_WIRE_DEPTH + 24 };
 
 // Pushes the message's values.
 static void read_all(wf_vm *vm, lua_State *L, const wf_message *m) {
-  if (m->count > INT32_MAX - STACK) luaL_error(L, "malformed message");
   luaL_checkstack(L, (int)m->count + STACK, "too many values");
   int top = lua_gettop(L);
   lua_pushnil(L);
   lua_pushnil(L);
-  reader r = {
-      .vm = vm, .L = L, .m = m, .at = wf_message_bytes(m), .kept = top + 1, .envs = top + 2};
+  wf_vm_push_ref(vm, L, WF_REF_KEYS);
+  reader r;
+  memset(&r, 0, offsetof(reader, frames));
+  r.vm = vm;
+  r.L = L;
+  r.m = m;
+  r.at = wf_message_bytes(m);
   r.end = r.at + m->size;
+  r.kept = top + 1;
+  r.envs = top + 2;
+  r.keys = top + 3;
   for (uint32_t i = 0; i < m->count; i++) {
     if (push_value(&r)) read_frames(&r);
   }
   read_pending(&r);
-  lua_remove(L, top + 1);
-  lua_remove(L, top + 1);
+  if (m->count == 1) {
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+    return;
+  }
+  for (int i = 0; i < 3; i++) lua_remove(L, top + 1);
 }
 
 typedef struct read_job {
@@ -432,8 +499,31 @@ static int read_guarded(lua_State *L, void *ud) {
   return (int)job->m->count;
 }
 
+// One number or short string, the commonest messages: false when it is another. Pushes it.
+static bool read_scalar(lua_State *L, const wf_message *m) {
+  uint8_t tag = m->bytes[0];
+  if (m->count != 1 || m->size == 0) return false;
+  if (m->size == 1 && tag >= WF_WIRE_SMALL) {
+    lua_pushnumber(L, (double)((int)tag - WF_WIRE_SMALL + WF_WIRE_SMALL_MIN));
+  } else if (tag >= WF_WIRE_SHORT && m->size == 1U + tag - WF_WIRE_SHORT) {
+    lua_pushlstring(L, (const char *)m->bytes + 1, m->size - 1);
+  } else if (tag == WF_WIRE_INTEGER || tag == WF_WIRE_NUMBER || tag == WF_WIRE_FLOAT) {
+    reader r;
+    r.L = L;
+    r.at = m->bytes + 1;
+    r.end = m->bytes + m->size;
+    push_any_number(&r, tag);
+    if (r.at != r.end) malformed(&r);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 bool wf_codec_unpack(wf_vm *vm, lua_State *L, const wf_message *m) {
   if (m->parcel == NULL && m->plain) {
+    if (read_scalar(L, m)) return true;
+    (void)wf_codec_open(vm, L);
     read_all(vm, L, m);
     return true;
   }

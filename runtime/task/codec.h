@@ -26,6 +26,8 @@
 
 struct wf_scratch;
 
+enum { WF_CODEC_KEYS = 256, WF_CODEC_KEY_BYTES = 16 };
+
 // What a VM keeps for it, from the first value that crosses to its end.
 typedef struct wf_codec {
   wf_closures closures;
@@ -34,6 +36,9 @@ typedef struct wf_codec {
   const void *globals;         // the address of the VM's globals, and of what weft's own modules
   const void *own_env;         // see as globals
   struct wf_scratch *scratch;  // while nobody packs
+  // Strings that were keys lately, padded with zeros, at WF_REF_KEYS + 1: half the price of
+  // making the string again.
+  char keys[WF_CODEC_KEYS][WF_CODEC_KEY_BYTES];
 } wf_codec;
 
 // What is packed, as errors call it.

@@ -20,9 +20,9 @@ int wf_guard(wf_vm *vm, lua_State *L, wf_guard_fn fn, void *ud, int nargs, int n
   call c = {.fn = fn, .ud = ud};
   int first = lua_gettop(L) - nargs + 1;
   wf_vm_push_ref(vm, L, WF_REF_GUARD);
-  lua_insert(L, first);
+  if (nargs > 0) lua_insert(L, first);
   lua_pushlightuserdata(L, &c);
-  lua_insert(L, first + 1);
+  if (nargs > 0) lua_insert(L, first + 1);
   return lua_pcall(L, nargs + 1, nresults, 0);
 }
 

@@ -22,7 +22,11 @@ static int open(lua_State *L, void *ud) {
   lua_getfield(L, -1, "require");
   lua_pushliteral(L, "ffi");
   int status = lua_pcall(L, 1, 1, 0);
-  if (status == LUA_ERRMEM) return lua_error(L);
+  // `require` passes errors on as errors of its own.
+  const char *said = lua_tostring(L, -1);
+  if (status != 0 && said != NULL && strstr(said, "not enough memory") != NULL) {
+    return lua_error(L);
+  }
   int ffi = lua_gettop(L);
   if (status == 0 && lua_istable(L, ffi)) {
     lua_createtable(L, 3, 0);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A message: Lua values on their way from one VM to another, as bytes that belong to neither
-// (task/codec.h makes and reads them). 56 bytes, so that with a sequence number it fills a cache
-// line; what is small enough is inside and needs no allocation. It is moved by plain assignment
+// (task/codec.h makes and reads them). One cache line; what is small enough is inside and needs no allocation. It is moved by plain assignment
 // and has one owner, who frees it; between threads it may go as it is.
 //
 // What does not go as bytes is in the parcel: counted references to objects and to the code of
@@ -18,7 +17,7 @@
 struct wf_obj;
 struct wf_code;
 
-enum { WF_MESSAGE_INLINE = 39 };
+enum { WF_MESSAGE_INLINE = 49 };
 
 typedef struct wf_blob {
   char *data;
@@ -39,10 +38,12 @@ typedef struct wf_parcel {
 typedef struct wf_message {
   wf_parcel *parcel;  // NULL: the bytes are below, and there is nothing to free
   uint32_t size;      // bytes
-  uint32_t count;     // values
+  uint16_t count;     // values
   bool plain;         // no functions, objects, names: nothing but memory can fail when it is read
   uint8_t bytes[WF_MESSAGE_INLINE];
 } wf_message;
+
+_Static_assert(sizeof(wf_message) == 64, "a message fills a cache line");
 
 static inline const uint8_t *wf_message_bytes(const wf_message *m) {
   return m->parcel != NULL ? m->parcel->bytes : m->bytes;

@@ -280,14 +280,17 @@ static bool pack_table(wf_packer *p) {
 
 // Whether the key at -2 goes on with the array; leaves out a few holes.
 static bool goes_on(wf_packer *p, wf_pack_frame *f, bool *ok) {
-  if (lua_type(p->L, -2) != LUA_TNUMBER) return false;
   double key = lua_tonumber(p->L, -2);
+  if (WF_LIKELY(key == (double)f->next)) {
+    f->next++;
+    return true;
+  }
   if (key == 0 && f->next == 1) {
     *ok = wf_pack_tag(p, WF_WIRE_ZERO);
     return true;
   }
-  if (!(key >= f->next && key <= (double)f->next + WF_WIRE_HOLES) || key != floor(key) ||
-      key > INT32_MAX - 1) {
+  if (!(key > f->next && key <= (double)f->next + WF_WIRE_HOLES && key < INT32_MAX) ||
+      key != (double)(uint32_t)key) {
     return false;
   }
   for (; *ok && f->next < key; f->next++) *ok = wf_pack_tag(p, WF_WIRE_NIL);
@@ -314,7 +317,7 @@ static bool step_table(wf_packer *p, wf_pack_frame *f) {
     if (p->depth != depth) return true;
   }
   while (lua_next(L, f->slot) != 0) {
-    bool is_array = !f->pairs && goes_on(p, f, &ok);
+    bool is_array = !f->pairs && lua_type(L, -2) == LUA_TNUMBER && goes_on(p, f, &ok);
     if (!ok) return false;
     if (!is_array) {
       if (!f->pairs && !wf_pack_tag(p, WF_WIRE_PAIRS)) return false;
@@ -449,7 +452,7 @@ static bool pack_inline(lua_State *L, int first, int n, wf_message *m) {
   }
   m->parcel = NULL;
   m->size = (uint32_t)(at - m->bytes);
-  m->count = (uint32_t)n;
+  m->count = (uint16_t)n;
   m->plain = true;
   return true;
 }
@@ -474,7 +477,7 @@ bool wf_pack_has_news(wf_packer *p) {
 static bool pack(wf_packer *p, int top) {
   if (p->codec->modules_changed) (void)wf_pack_has_news(p);
   do {
-    wf_scratch_reset(p->s);
+    if (p->fresh) wf_scratch_reset(p->s);
     lua_settop(p->L, top);
     lua_pushnil(p->L);
     p->pending = top + 1;
@@ -494,8 +497,16 @@ bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_
   if (pack_inline(L, first, n, m)) return true;
   wf_codec *codec = wf_codec_open(vm, L);
   int top = lua_gettop(L);
+  if (n > UINT16_MAX) luaL_error(L, "too many values");
   luaL_checkstack(L, STACK, "too many values");
-  wf_packer p = {.vm = vm, .L = L, .codec = codec, .as = as, .first = first, .n = n};
+  wf_packer p;
+  memset(&p, 0, offsetof(wf_packer, effect));
+  p.vm = vm;
+  p.L = L;
+  p.codec = codec;
+  p.as = as;
+  p.first = first;
+  p.n = n;
   p.s = codec->scratch != NULL ? codec->scratch : wf_scratch_new(&vm->rt->mem);
   if (p.s == NULL) wf_site_raise(L, "not enough memory");
   codec->scratch = NULL;

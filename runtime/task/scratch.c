@@ -39,21 +39,26 @@ void wf_scratch_free(wf_scratch *s) {
 }
 
 void wf_scratch_reset(wf_scratch *s) {
-  drop_codes(s);
-  wf_vec *vecs[] = {&s->bytes, &s->places, &s->objs, &s->blobs, &s->pending};
-  for (size_t i = 0; i < sizeof vecs / sizeof vecs[0]; i++) vecs[i]->size = 0;
+  if (s->codes.size > 0) drop_codes(s);
+  s->bytes.size = s->places.size = s->objs.size = s->blobs.size = s->pending.size = 0;
   s->used = s->ntypes = s->nenvs = 0;
   if (++s->epoch != 0) return;
   if (s->seen != NULL) memset(s->seen, 0, s->slots * sizeof *s->seen);
   s->epoch = 1;
 }
 
+static void trim(wf_scratch *s, wf_vec *v) {
+  if (WF_UNLIKELY(v->capacity > KEPT_BYTES)) wf_vec_free(s->mem, v);
+}
+
 void wf_scratch_trim(wf_scratch *s) {
-  if (s->slots > KEPT_SLOTS) free_seen(s);
-  wf_vec *vecs[] = {&s->bytes, &s->places, &s->objs, &s->codes, &s->blobs, &s->pending};
-  for (size_t i = 0; i < sizeof vecs / sizeof vecs[0]; i++) {
-    if (vecs[i]->capacity > KEPT_BYTES) wf_vec_free(s->mem, vecs[i]);
-  }
+  if (WF_UNLIKELY(s->slots > KEPT_SLOTS)) free_seen(s);
+  trim(s, &s->bytes);
+  trim(s, &s->places);
+  trim(s, &s->objs);
+  trim(s, &s->codes);
+  trim(s, &s->blobs);
+  trim(s, &s->pending);
 }
 
 static wf_seen *slot_of(wf_seen *seen, uint32_t slots, uint32_t epoch, const void *address,
@@ -112,7 +117,7 @@ bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m)
   if (s->bytes.size > UINT32_MAX) return false;
   m->parcel = NULL;
   m->size = (uint32_t)s->bytes.size;
-  m->count = count;
+  m->count = (uint16_t)count;
   m->plain = plain;
   if (lists == 0 && s->bytes.size <= WF_MESSAGE_INLINE) {
     copy_list(m->bytes, &s->bytes);
