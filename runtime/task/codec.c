@@ -55,9 +55,12 @@ void wf_codec_free(wf_vm *vm) {
 
 // Reading --------------------------------------------------------------------------------------
 
+// What the next value is for.
+typedef enum phase { ARRAY, KEY, VALUE, UPVALUES, NAME, GLOBAL } phase;
+
 typedef struct frame {
   int slot;
-  enum { ARRAY, KEY, VALUE, UPVALUES, NAME, GLOBAL } phase;
+  phase phase;
   int next;  // index of the array, or upvalue
   int nupvalues;
   int env;  // the slot of the function's environment
@@ -170,11 +173,11 @@ static void push_object(reader *r) {
   wf_obj_push(r->vm, r->L, r->m->parcel->objs[i]);
 }
 
-static frame *push_frame(reader *r, int phase) {
+static frame *push_frame(reader *r, phase first) {
   if (r->depth == WF_WIRE_DEPTH) malformed(r);
   frame *f = &r->frames[r->depth++];
   f->slot = lua_gettop(r->L);
-  f->phase = phase;
+  f->phase = first;
   f->next = 1;
   return f;
 }

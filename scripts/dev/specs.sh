@@ -4,8 +4,10 @@
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
 #   c       the programs of spec/c and spec/embed; of spec/model in the release tree, as they are
 #           the same in every tree
+#   fuzz    the targets of spec/fuzz, for WEFT_FUZZ_SECONDS each (default 5), in the tree `clang`
 #   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
-#           spec/module_spec.lua starts in the one that is not installed
+#           spec/module_spec.lua starts in the one that is not installed; and what crosses
+#           between VMs, with that one's library
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
 # a Lua pattern. WEFT_TEST_SEED=n: what is random in the specs follows from n.
 set -euo pipefail
@@ -74,6 +76,22 @@ run_module_specs() {
     done < <(spec_files -path 'spec/module/*.lua' -not -path 'spec/module/*/*')
     [[ ! -e spec/module_spec.lua ]] ||
         PATH=$other/bin:$PATH run_busted "module_spec.lua, ${other##*/}" spec/module_spec.lua
+    [[ crossing_test != *"$pattern"* ]] ||
+        LD_LIBRARY_PATH=$(dirname "$(other_luajit_library)") \
+            counted "crossing_test, ${other##*/}" "$root/$tree/spec/c/crossing_test"
+}
+
+# What libFuzzer finds lies in build/fuzz; what it has learnt, too, for the next time.
+run_fuzz_targets() {
+    local file name
+    while read -r file; do
+        name=$(basename "$file" .c)
+        [[ $name == *"$pattern"* ]] || continue
+        mkdir -p "build/fuzz/$name"
+        counted "fuzz/$name" nice "$root/$tree/spec/fuzz/$name" -max_len=4096 -timeout=20 \
+            -max_total_time="${WEFT_FUZZ_SECONDS:-5}" -artifact_prefix="build/fuzz/$name-" \
+            "build/fuzz/$name"
+    done < <(spec_files -path 'spec/fuzz/*.c')
 }
 
 case $kind in
@@ -82,6 +100,7 @@ lua)
     run_lua_specs
     ;;
 c) run_c_specs ;;
+fuzz) run_fuzz_targets ;;
 module) run_module_specs ;;
 *) die "no such kind of spec: $kind" ;;
 esac

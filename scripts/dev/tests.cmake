@@ -52,3 +52,23 @@ foreach(source IN LISTS model_specs)
   target_compile_definitions(spec_model_${name} PRIVATE ${model_definitions})
   target_include_directories(spec_model_${name} PRIVATE ${model_includes})
 endforeach()
+
+# spec/fuzz/*.c are targets of libFuzzer, which is clang's: the runtime once more, instrumented.
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT WEFT_SANITIZE)
+  file(GLOB fuzz_targets CONFIGURE_DEPENDS spec/fuzz/*.c)
+  add_library(weft_fuzz STATIC ${runtime_sources} ${embedded} spec/c/two_vms.c)
+  target_compile_definitions(weft_fuzz PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
+  target_compile_options(weft_fuzz PUBLIC -fsanitize=fuzzer-no-link,address)
+  target_include_directories(weft_fuzz PUBLIC runtime runtime/include)
+  target_link_libraries(weft_fuzz PUBLIC PkgConfig::LUAJIT PkgConfig::LIBUV Threads::Threads m
+                                         ${CMAKE_DL_LIBS})
+  foreach(source IN LISTS fuzz_targets)
+    cmake_path(GET source STEM name)
+    add_executable(spec_fuzz_${name} ${source})
+    set_target_properties(
+      spec_fuzz_${name} PROPERTIES OUTPUT_NAME ${name}
+                                   RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/spec/fuzz)
+    target_link_options(spec_fuzz_${name} PRIVATE -fsanitize=fuzzer,address)
+    target_link_libraries(spec_fuzz_${name} PRIVATE weft_fuzz)
+  endforeach()
+endif()

@@ -30,8 +30,8 @@ static void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
   return p;
 }
 
-// What crosses: everything that there is. Both sides have loaded LuaJIT's ffi already: it loses
-// memory when it runs out of it while it loads.
+// What crosses: everything that there is. Both sides have loaded the ffi already: loading it is
+// what LuaJIT itself does not survive when memory runs out (it loses blocks or crashes).
 static const char values[] =
     "jit.off()\n"
     "local weft, ffi = require 'weft', require 'ffi'\n"

@@ -183,6 +183,23 @@ static void malformed(void) {
   weft_close(a);
 }
 
+// What is no number for LuaJIT, as bits, must not become something else.
+static void numbers(void) {
+  weft *a = two_vms_open(NULL);
+  lua_State *A = weft_lua(a);
+  static const uint64_t bits[] = {0xffffffffffffffff, 0xfffe000000000000, 0x7ff8000000000001,
+                                  0xfff8000000000000, 0x7ff0000000000001};
+  for (size_t i = 0; i < sizeof bits / sizeof bits[0]; i++) {
+    wf_message m = {.size = 9, .count = 1, .plain = true};
+    m.bytes[0] = WF_WIRE_NUMBER;
+    memcpy(m.bytes + 1, &bits[i], sizeof bits[i]);
+    CHECK(wf_codec_unpack(two_vms_vm(a), A, &m) && lua_type(A, 1) == LUA_TNUMBER);
+    CHECK(lua_tonumber(A, 1) != lua_tonumber(A, 1));
+    lua_settop(A, 0);
+  }
+  weft_close(a);
+}
+
 // Bench -----------------------------------------------------------------------------------------
 
 static double now(void) {
@@ -257,5 +274,6 @@ int main(int argc, char **argv) {
   objects();
   refused_objects();
   malformed();
+  numbers();
   return check_done();
 }
