@@ -15,9 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned int seed);
 
 // What a sender makes of these is what mutations begin with. The first gives the parcel.
+static const char functions[] =
+    "local a, b, c = 1, {}, 'x' return {function() return a, b, print end, "
+    "function(...) return ... end, function() a = c return aglobal end}, ('blob'):rep(2000)";
+
 static const char *const samples[] = {
-    "local a, b, c = 1, {}, 'x' return {function() return a, b, print end, function(...)\n"
-    "return ... end, function() a = c return aglobal end}, ('blob'):rep(2000)",
+    functions,
     "return {1, 2, 3, {x = 1, y = {2}}, [0] = 0.5, [true] = false}",
     "local t = {} t.self = t return t, {t, t}, nil, 'text', ('long'):rep(30), ('long'):rep(30)",
     "local t = {} for i = 1, 40 do t = {t, up = t} end return t",
