@@ -316,9 +316,10 @@ static void join(reader *r, frame *f) {
   lua_State *L = r->L;
   push_kept(r);
   int up = (int)below(r, 256) + 1;
-  if (!lua_isfunction(L, -1) || lua_iscfunction(L, -1) || lua_upvalueid(L, -1, up) == NULL) {
-    malformed(r);
-  }
+  if (!lua_isfunction(L, -1) || lua_iscfunction(L, -1)) malformed(r);
+  // Nothing but this says how many there are; lua_upvalueid does not look.
+  if (lua_getupvalue(L, -1, up) == NULL) malformed(r);
+  lua_pop(L, 1);
   lua_upvaluejoin(L, f->slot, f->next, lua_gettop(L), up);
   lua_pop(L, 1);
 }

@@ -45,7 +45,7 @@ static const char workload[] =
     "  weft.register('point', point, 'points')\n"
     "  assert(weft.check(function(t) return point, t, wg_name, print end, setmetatable({ 1 }, "
     "point),\n"
-    "    ('x'):rep(5000), { { x = 1 }, 5LL }))\n"
+    "    ('x'):rep(5000), { { x = 1 } }))\n"
     "  assert(not weft.check(print, coroutine.create(print), ('x'):rep(5000)))\n"
     "  local t, tick = time.timer(1), time.ticker(0.25)\n"
     "  tick.c:recv() t:stop() tick:stop()\n"
