@@ -168,10 +168,10 @@ typedef enum wf_vm_ref {
   WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
   WF_REF_ERROR_PATH,   // task/trace.c
   WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
-  WF_REF_ENV,      // what weft's Lua modules see as globals: a copy, made before any script ran
-  WF_REF_SOURCES,  // names of chunks, as keys
-  WF_REF_REPORT,   // lua/weft/internal/report.lua: report(kind)
-  WF_REF_ANCHORS,  // what wf_vm_anchor keeps
+  WF_REF_ENV,        // what weft's Lua modules see as globals: a copy, made before any script ran
+  WF_REF_SOURCES,    // names of chunks, as keys
+  WF_REF_REPORT,     // lua/weft/internal/report.lua: report(kind)
+  WF_REF_ANCHORS,    // what wf_vm_anchor keeps
   WF_REF_FUNCTIONS,  // Lua functions whose code is known: function -> its entry (task/closure.h)
   WF_REF_FACTORIES,  // slot -> factory
   WF_REF_GLOBAL_NAMES,  // slot -> the names of globals that the code reads
@@ -180,7 +180,7 @@ typedef enum wf_vm_ref {
   WF_REF_PROXIES,       // objects that have crossed: object -> proxy, weak (task/obj.h)
   WF_REF_INT64,         // {ffi.istype, int64_t, uint64_t}, or false
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
-  WF_REF_KEYS,           // strings that were keys lately (task/codec.h)
+  WF_REF_KEYS,          // strings that were keys lately (task/codec.h)
   WF_REF_GUARD,         // task/guard.c
 } wf_vm_ref;
 
