@@ -41,7 +41,6 @@ static const char workload[] =
     "  for i = 1, 3 do wg:go(function() m:with(function() weft.yield() end) end) end\n"
     "  wg:wait()\n"
     "  assert(assert(weft.map({ 1, 2, 3 }, function(x) return x * 2 end))[3] == 6)\n"
-    "  assert(weft.map({ 1, 2, 3 }, function(x) return x * 2 end)[3] == 6)\n"
     "  weft.register('point', point, 'points')\n"
     "  assert(weft.check(function(t) return point, t, wg_name, print end, setmetatable({ 1 }, "
     "point),\n"
