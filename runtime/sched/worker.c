@@ -83,6 +83,19 @@ void wf_worker_interrupt(wf_worker *worker) {
   wf_loop_wake(&worker->loop);
 }
 
+void wf_worker_post(wf_worker *to, wf_mail *mail) {
+  if (wf_inbox_push(&to->inbox, &mail->node)) wf_loop_wake(&to->loop);
+}
+
+static void open_mail(wf_worker *worker) {
+  wf_inbox_node *node = wf_inbox_take(&worker->inbox);
+  while (node != NULL) {
+    wf_mail *mail = wf_container_of(node, wf_mail, node);
+    node = node->next;
+    mail->open(mail);
+  }
+}
+
 static void see_interrupt(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   if (WF_LIKELY(!atomic_load_explicit(&vm->interrupted, memory_order_relaxed))) return;
@@ -97,6 +110,7 @@ wf_outcome wf_worker_run(wf_worker *worker) {
   wf_worker_fire_timers(worker);
   while (!vm->stop) {
     see_interrupt(worker);
+    open_mail(worker);
     if (has_ready(vm)) {
       round_of_tasks(worker, BATCH);
     } else if (!wait_for_more(worker)) {
@@ -114,6 +128,7 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {
     see_interrupt(worker);
+    open_mail(worker);
     if (!has_ready(vm)) {
       if (!wf_loop_pending(&worker->loop) && wf_timers_next(&vm->timers) == WF_NEVER) {
         return WF_ASLEEP;
