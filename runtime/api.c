@@ -14,10 +14,12 @@
 #include <uv.h>
 
 #include "lib/lib.h"
-#include "task/hog.h"
 #include "task/codec.h"
+#include "task/hog.h"
+#include "task/isolated.h"
 #include "task/main.h"
 #include "task/preempt.h"
+#include "task/spawn.h"
 #include "task/task.h"
 
 const char *weft_version(void) { return WEFT_VERSION; }
@@ -48,6 +50,9 @@ static const wf_hooks hooks = {
     .peek_hog = wf_hog_peek,
     .say_hog = wf_hog_say,
     .report_hog = wf_hog_report,
+    .start_portable = wf_spawn_start,
+    .drop_portable = wf_spawn_drop,
+    .open_isolated = wf_api_open_isolated,
 };
 
 static weft_status fail(weft *w, weft_status status, const char *words) {
@@ -88,7 +93,9 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->mem = mem_of(config);
   rt->hooks = &hooks;
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
-  rt->workers = config->workers;
+  rt->nworkers = config->workers;
+  rt->keep_free = config->keep_free != 0;
+  rt->is_virtual = config->clock == WEFT_CLOCK_VIRTUAL;
   rt->warn_pending = config->warn_pending != 0;
   rt->warn_leaks = config->warn_leaks != 0;
   rt->hog_ns = (uint64_t)config->warn_hog_ms * 1000000;
@@ -133,8 +140,19 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
   return status == LUA_ERRMEM ? WEFT_ERR_MEMORY : WEFT_ERR_SYSTEM;
 }
 
+static void stop_workers(weft *w) {
+  wf_runtime *rt = &w->rt;
+  uint32_t wait_ms = w->config.close_wait_ms != 0 ? w->config.close_wait_ms : 1000;
+  w->stuck = !wf_workers_stop(rt, (uint64_t)wait_ms * 1000000);
+  if (w->stuck || rt->workers == NULL) return;
+  for (uint32_t i = 0; i < rt->workers->places; i++) {
+    if (rt->workers->list[i] != NULL) wf_api_close_isolated(rt->workers->list[i]);
+  }
+}
+
 void wf_api_let_go(weft *w) {
   if (!w->has_vm) return;
+  stop_workers(w);
   wf_preempt_close(&w->rt.vm);
   wf_monitor_stop(&w->rt);
   wf_tasks_abandon(&w->rt.vm);
@@ -143,6 +161,10 @@ void wf_api_let_go(weft *w) {
 
 void wf_api_free(weft *w) {
   wf_runtime *rt = &w->rt;
+  if (!w->stuck) {
+    wf_workers_close(rt);
+    wf_isolated_close(rt);
+  }
   if (w->has_vm) {
     wf_tasks_free(&rt->vm);
     wf_sites_free(&rt->vm);
@@ -163,14 +185,14 @@ enum { STATE_BYTES = 65536 };
 
 // LuaJIT crashes when memory runs out in the middle of lua_newstate, so what it needs is asked for
 // in one piece beforehand.
-static lua_State *new_state(weft *w) {
-  void *probe = wf_mem_new(&w->rt.mem, STATE_BYTES);
+lua_State *wf_api_new_state(wf_runtime *rt) {
+  void *probe = wf_mem_new(&rt->mem, STATE_BYTES);
   if (probe == NULL) return NULL;
-  wf_mem_free(&w->rt.mem, probe, STATE_BYTES);
+  wf_mem_free(&rt->mem, probe, STATE_BYTES);
 #ifndef WEFT_LUA_MALLOC
-  if (w->config.alloc == NULL) return luaL_newstate();
+  if (rt->mem.fn == wf_mem_default) return luaL_newstate();
 #endif
-  return lua_newstate(w->rt.mem.fn, w->rt.mem.ud);
+  return lua_newstate(rt->mem.fn, rt->mem.ud);
 }
 
 weft_status weft_open(const weft_config *config, weft **out) {
@@ -181,7 +203,7 @@ weft_status weft_open(const weft_config *config, weft **out) {
   weft *w = wf_mem_new(&mem, sizeof *w);
   if (w == NULL) return WEFT_ERR_MEMORY;
   wf_api_init(w, config);
-  lua_State *L = new_state(w);
+  lua_State *L = wf_api_new_state(&w->rt);
   weft_status status = L != NULL ? wf_api_attach(w, L) : WEFT_ERR_MEMORY;
   if (status != WEFT_OK) {
     w->rt.vm.owns_state = true;
@@ -200,7 +222,7 @@ void weft_close(weft *w) {
   wf_api_let_go(w);
   // The state before the rest: its finalisers still reach the objects of the runtime.
   lua_close(w->L);
-  free_all(w);
+  if (!w->stuck) free_all(w);
 }
 
 static weft_status misuse(weft *w) {

@@ -19,11 +19,19 @@ struct weft {
   int nargs;
   wf_end end;
   bool has_loop, has_vm;
+  bool stuck;  // threads that run isolated tasks have not ended: nothing of theirs is freed
   char error[1024];
 };
 
 // Prepares a runtime without a Lua state in memory of the caller's.
 void wf_api_init(weft *w, const weft_config *config);
+
+// A new Lua state from the runtime's memory, or NULL.
+lua_State *wf_api_new_state(wf_runtime *rt);
+
+// wf_hooks.open_isolated, and the end of such a VM when its worker's thread has ended.
+bool wf_api_open_isolated(wf_worker *worker);
+void wf_api_close_isolated(wf_worker *worker);
 
 // Puts it into the universe of L. After a failure only wf_api_free is left to call.
 weft_status wf_api_attach(weft *w, lua_State *L);

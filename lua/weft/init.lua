@@ -5,6 +5,7 @@ local _, raw = ...
 
 local rawset = rawset
 local report = raw.import "report"
+local future = raw.import "future"
 local choose = raw.import "select"
 
 ---@class weft
@@ -19,7 +20,20 @@ weft.go = raw.go
 
 -- As go; the Future has the results.
 ---@type fun(fn: function, ...: any): weft.Future
-weft.async = raw.import "future"
+weft.async = future.async
+
+-- Starts fn(...) as an isolated task: any worker may run it, in parallel with everything else. fn,
+-- its upvalues, the globals that it names and the arguments are copied.
+---@type fun(fn: function, ...: any)
+weft.spawn = raw.spawn
+
+-- As spawn; the Future has the results.
+---@type fun(fn: function, ...: any): weft.Future
+weft.parallel = future.parallel
+
+-- fn runs first in every VM for isolated tasks that is made from now on.
+---@type fun(fn: function)
+weft.on_vm = raw.on_vm
 
 -- Runs fn(list[i], i) in tasks, at most `limit` at a time (default 16); the results in order, with
 -- field n. The first failure keeps further items from starting: nil, err, i.

@@ -72,6 +72,9 @@ static inline void *wf_ptr_exchange(wf_atomic_ptr *a, void *v, memory_order orde
 }
 
 // These return what was there before.
+static inline uint64_t wf_u64_fetch_add(wf_atomic_u64 *a, uint64_t v, memory_order order) {
+  return atomic_fetch_add_explicit(&a->value, v, order);
+}
 static inline uint64_t wf_u64_fetch_sub(wf_atomic_u64 *a, uint64_t v, memory_order order) {
   return atomic_fetch_sub_explicit(&a->value, v, order);
 }

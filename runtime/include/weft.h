@@ -77,8 +77,15 @@ typedef struct weft_config {
   /* Not zero: lists, through on_log, the tasks that can never wake again when main returns,
    * because nothing that can still run refers to what they wait on. */
   int warn_leaks;
-  /* Workers, for programs that use several cores. Default: what the machine allows. */
+  /* Workers: threads that run isolated tasks (weft.spawn, weft.parallel), the calling one included.
+   * They are started when the first such task is. Default: the cores that the process may use. */
   uint32_t workers;
+  /* Not zero: the thread that calls weft_run or weft_step runs no isolated tasks. */
+  int keep_free;
+  /* How long weft_close waits for isolated tasks to give their threads back, in milliseconds; what
+   * does not is named through on_log and left running, with all memory of the runtime. Default:
+   * 1000. */
+  uint32_t close_wait_ms;
   /* Reports, through on_log, each task that keeps the others of its VM waiting for more than that
    * many milliseconds; the report of one that does not come to an end is made while it goes on, by
    * a thread of the runtime's own, and on_log is called there. Default: nobody watches. */

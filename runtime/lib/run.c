@@ -62,7 +62,7 @@ static int l_step(lua_State *L) {
 // fail_to_load(msg): ends the runtime before its script has started
 static int l_fail_to_load(lua_State *L) {
   lua_settop(L, 1);
-  wf_runtime_end(wf_door_vm(L)->rt, L, WF_END_LOAD);
+  wf_runtime_end(wf_door_vm(L), L, WF_END_LOAD);
   return 0;
 }
 

@@ -118,12 +118,6 @@ static int l_ntasks(lua_State *L) {
   return 1;
 }
 
-static int l_nworkers(lua_State *L) {
-  lua_pushinteger(L, 1);  // tasks of one VM run on one worker
-  (void)wf_door_vm(L);
-  return 1;
-}
-
 // name(obj, text) -> obj
 static int l_name(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
@@ -199,7 +193,6 @@ void wf_lib_open_task(wf_vm *vm, lua_State *L) {
                                        {"log", l_log},
                                        {"id", l_id},
                                        {"ntasks", l_ntasks},
-                                       {"nworkers", l_nworkers},
                                        {"name", l_name},
                                        {"creator", l_creator},
                                        {"check_can_park", l_check_can_park},

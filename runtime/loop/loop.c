@@ -1,31 +1,48 @@
 // SPDX-License-Identifier: MIT
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/eventfd.h>
+#endif
 
 #include "base/check.h"
 #include "loop/clock.h"
 
-int wf_loop_init(wf_loop *loop) { return uv_loop_init(&loop->uv); }
+int wf_loop_init(wf_loop *loop) {
+  loop->wake_fds[0] = loop->wake_fds[1] = -1;
+  return uv_loop_init(&loop->uv);
+}
 
 int wf_loop_enable_wakes(wf_loop *loop) {
-  int rc = uv_async_init(&loop->uv, &loop->wake, NULL);
-  if (rc != 0) return rc;
-  loop->wakes = true;
-  wf_loop_take_wakes(loop);  // only a turn makes its descriptor known to the kernel
+  if (loop->wake_fds[0] >= 0) return 0;
+#ifdef __linux__
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (fd < 0) return uv_translate_sys_error(errno);
+  loop->wake_fds[0] = loop->wake_fds[1] = fd;
   return 0;
+#else
+  return uv_pipe(loop->wake_fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
+#endif
 }
 
+// A full pipe or counter wakes just as well.
 void wf_loop_wake(wf_loop *loop) {
-  if (loop->wakes) (void)uv_async_send(&loop->wake);
+  static const uint64_t one = 1;
+  if (loop->wake_fds[1] < 0) return;
+  int before = errno;
+  ssize_t n = write(loop->wake_fds[1], &one, sizeof one);
+  (void)n;
+  errno = before;
 }
 
-// A loop with nothing else on it would not look at the handle, and so never sleep again.
 void wf_loop_take_wakes(wf_loop *loop) {
-  if (!loop->wakes) return;
-  uv_ref((uv_handle_t *)&loop->wake);
-  (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
-  uv_unref((uv_handle_t *)&loop->wake);
+  uint64_t wakes[8];
+  if (loop->wake_fds[0] < 0) return;
+  while (read(loop->wake_fds[0], wakes, sizeof wakes) == (ssize_t)sizeof wakes) {
+  }
 }
 
 static void close_handle(uv_handle_t *handle, void *arg) {
@@ -34,6 +51,9 @@ static void close_handle(uv_handle_t *handle, void *arg) {
 }
 
 void wf_loop_close(wf_loop *loop) {
+  if (loop->wake_fds[0] >= 0) (void)close(loop->wake_fds[0]);
+  if (loop->wake_fds[1] != loop->wake_fds[0]) (void)close(loop->wake_fds[1]);
+  loop->wake_fds[0] = loop->wake_fds[1] = -1;
   uv_walk(&loop->uv, close_handle, NULL);
   while (uv_run(&loop->uv, UV_RUN_NOWAIT) != 0) {
   }
@@ -44,26 +64,29 @@ void wf_loop_close(wf_loop *loop) {
 
 void wf_loop_turn(wf_loop *loop) { (void)uv_run(&loop->uv, UV_RUN_NOWAIT); }
 
-static void poll_fd(struct pollfd *fd, uint64_t timeout_ns) {
+static void poll_fds(struct pollfd *fds, nfds_t n, uint64_t timeout_ns) {
 #ifdef __linux__
   struct timespec ts = {.tv_sec = (time_t)(timeout_ns / WF_NS_PER_S),
                         .tv_nsec = (long)(timeout_ns % WF_NS_PER_S)};
-  (void)ppoll(fd, 1, timeout_ns == WF_NEVER ? NULL : &ts, NULL);
+  (void)ppoll(fds, n, timeout_ns == WF_NEVER ? NULL : &ts, NULL);
 #else
   uint64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
-  (void)poll(fd, 1, timeout_ns == WF_NEVER ? -1 : (int)(ms < 1000000 ? ms : 1000000));
+  (void)poll(fds, n, timeout_ns == WF_NEVER ? -1 : (int)(ms < 1000000 ? ms : 1000000));
 #endif
 }
 
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
+  bool wakes = loop->wake_fds[0] >= 0;
   // A turn first: it registers new watchers with the kernel and may already have something to run.
-  if (uv_run(&loop->uv, UV_RUN_NOWAIT) == 0 && timeout_ns == WF_NEVER) return;
+  if (uv_run(&loop->uv, UV_RUN_NOWAIT) == 0 && timeout_ns == WF_NEVER && !wakes) return;
   // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
   int uv_ms = wf_loop_pending(loop) ? uv_backend_timeout(&loop->uv) : -1;
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
   if (timeout_ns > 0) {
-    struct pollfd fd = {.fd = uv_backend_fd(&loop->uv), .events = POLLIN};
-    poll_fd(&fd, timeout_ns);
+    struct pollfd fds[2] = {{.fd = uv_backend_fd(&loop->uv), .events = POLLIN},
+                            {.fd = loop->wake_fds[0], .events = POLLIN}};
+    poll_fds(fds, wakes ? 2 : 1, timeout_ns);
+    if (fds[1].revents != 0) wf_loop_take_wakes(loop);
   }
   uv_update_time(&loop->uv);
   (void)uv_run(&loop->uv, UV_RUN_NOWAIT);

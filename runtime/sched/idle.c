@@ -57,10 +57,11 @@ static wf_atomic_u64 *word_of(wf_idle *idle, uint32_t worker) {
 static uint64_t asleep_bit(uint32_t worker) { return UINT64_C(1) << (worker % PER_WORD); }
 static uint64_t search_bit(uint32_t worker) { return asleep_bit(worker) << PER_WORD; }
 
-bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers,
+bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers, uint32_t searchers,
                   void (*wake)(void *ud, uint32_t worker), void *ud) {
-  WF_ASSERT(workers >= 1);
-  *idle = (wf_idle){.workers = workers, .wake = wake, .ud = ud, .mem = mem};
+  WF_ASSERT(searchers >= 1 && searchers <= workers);
+  *idle = (wf_idle){
+      .workers = workers, .searchers = searchers, .wake = wake, .ud = ud, .mem = mem};
   idle->sleepers = wf_mem_new(mem, words(idle) * sizeof(wf_atomic_u64));
   if (idle->sleepers == NULL) return false;
   for (uint32_t i = 0; i < words(idle); i++) wf_u64_init(&idle->sleepers[i], 0);
@@ -73,10 +74,17 @@ void wf_idle_close(wf_idle *idle) {
   wf_mem_free(idle->mem, idle->sleepers, words(idle) * sizeof(wf_atomic_u64));
 }
 
+// The searchers of the i-th word that sleep.
+static uint64_t asleep_in(const wf_idle *idle, uint32_t i) {
+  uint32_t left = idle->searchers - i * PER_WORD;
+  uint64_t mask = left >= PER_WORD ? ALL_ASLEEP : ALL_ASLEEP >> (PER_WORD - left);
+  return wf_u64_load(&idle->sleepers[i], WF_RELAXED) & mask;
+}
+
 static uint32_t count_asleep(const wf_idle *idle) {
   int count = 0;
-  for (uint32_t i = 0; i < words(idle); i++) {
-    count += __builtin_popcountll(wf_u64_load(&idle->sleepers[i], WF_RELAXED) & ALL_ASLEEP);
+  for (uint32_t i = 0; i * PER_WORD < idle->searchers; i++) {
+    count += __builtin_popcountll(asleep_in(idle, i));
   }
   return (uint32_t)count;
 }
@@ -86,7 +94,7 @@ static uint32_t count_asleep(const wf_idle *idle) {
 bool wf_idle_search(wf_idle *idle) {
   uint64_t searching = wf_u64_load(&idle->searching, WF_RELAXED);
   do {
-    if (2 * searching >= idle->workers - count_asleep(idle)) return false;
+    if (2 * searching >= idle->searchers - count_asleep(idle)) return false;
   } while (!wf_u64_cas(&idle->searching, &searching, searching + 1, WF_RELAXED));
   return true;
 }
@@ -133,9 +141,9 @@ static bool claim(wf_idle *idle, uint32_t worker, uint64_t why) {
 }
 
 static bool claim_any(wf_idle *idle) {
-  for (uint32_t i = 0; i < words(idle); i++) {
+  for (uint32_t i = 0; i * PER_WORD < idle->searchers; i++) {
     uint64_t bits;
-    while ((bits = wf_u64_load(&idle->sleepers[i], WF_RELAXED) & ALL_ASLEEP) != 0) {
+    while ((bits = asleep_in(idle, i)) != 0) {
       uint32_t worker = i * PER_WORD + (uint32_t)__builtin_ctzll(bits);
       if (claim(idle, worker, search_bit(worker))) return true;
     }

@@ -47,6 +47,7 @@ typedef struct wf_idle {
   wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
   wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
   uint32_t workers;
+  uint32_t searchers;       // the first of them: the others do no portable work
   void (*wake)(void *ud, uint32_t worker);
   void *ud;
   wf_mem *mem;
@@ -58,8 +59,9 @@ typedef enum wf_woken {
   WF_IDLE_TO_SEARCH,  // wf_idle_notify, or it has seen more: it is counted as one that searches
 } wf_woken;
 
-// For `workers` >= 1, all awake and active. False: no memory.
-bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers,
+// For `workers` >= 1, all awake and active, of which the first `searchers` can be woken to search.
+// False: no memory.
+bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers, uint32_t searchers,
                   void (*wake)(void *ud, uint32_t worker), void *ud);
 
 // No worker uses it any more.

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/mem.h"
 #include "sched/monitor.h"
 #include "sched/vm.h"
@@ -25,6 +26,9 @@ typedef enum wf_end {
 
 // What lower floors need from higher ones; api.c fills it in.
 struct wf_runtime;
+struct wf_portable;
+struct wf_workers;
+struct wf_isolated;
 
 typedef struct wf_hooks {
   // Runs up to `max` ready tasks of the VM.
@@ -45,6 +49,12 @@ typedef struct wf_hooks {
   void (*say_hog)(struct wf_runtime *rt, const wf_hog *hog);
   // From the worker, between tasks: reports a slice that is over.
   void (*report_hog)(wf_vm *vm, const wf_hog *hog);
+  // Starts a portable task in the worker's VM for isolated tasks; its memory goes along.
+  void (*start_portable)(struct wf_worker *worker, struct wf_portable *item);
+  // Frees one that will never start.
+  void (*drop_portable)(struct wf_runtime *rt, struct wf_portable *item);
+  // Makes the worker's VM for isolated tasks. False: no memory.
+  bool (*open_isolated)(struct wf_worker *worker);
 } wf_hooks;
 
 typedef struct wf_runtime {
@@ -53,8 +63,12 @@ typedef struct wf_runtime {
   wf_worker worker;  // worker 0: the thread of the main VM
   wf_vm vm;          // the main VM
   uint64_t seed;
-  uint64_t next_task_id;
-  uint32_t workers;  // as configured
+  wf_atomic_u64 task_ids;  // given away so far, in blocks
+  uint32_t nworkers;            // as configured; 0: as many as there are cores
+  bool keep_free;               // worker 0 runs no isolated tasks
+  bool is_virtual;              // the time of all VMs is virtual
+  struct wf_workers *workers;   // NULL until something is spawned (sched/workers.h)
+  struct wf_isolated *isolated;  // what VMs for isolated tasks begin with (task/isolated.h)
   wf_end end;
   wf_monitor *monitor;  // NULL until it is wanted
   uint64_t hog_ns;      // a task that keeps the VM for longer is reported; 0: never
@@ -62,6 +76,8 @@ typedef struct wf_runtime {
   bool warn_pending;    // list the tasks that the end of main cuts off
   bool warn_leaks;      // list the tasks that can never wake when main ends
   bool module_mode;     // the host is not weft: nothing here may end the process or replace stdio
+  wf_mail out_of_memory;  // of another VM that has none for a report
+  wf_atomic_u64 out_of_memory_posted;
   int oom_ref;          // the report when there is no memory to make one
   int panic_ref;        // in the main VM's registry: the text of the panic or deadlock report
   void (*log)(void *ud, const char *text);
@@ -69,8 +85,9 @@ typedef struct wf_runtime {
 } wf_runtime;
 
 // Sets what ended the runtime (the first one counts) and stops the main VM. The text on top of L's
-// stack, a string, is kept for the report and popped.
-void wf_runtime_end(wf_runtime *rt, lua_State *L, wf_end end);
+// stack, a string, is kept for the report and popped. From another VM than the main one it takes
+// effect when worker 0 opens its mail.
+void wf_runtime_end(wf_vm *vm, lua_State *L, wf_end end);
 
 // The same after a protected call of weft's own has failed with the value on top of the stack of
 // vm->L: out of memory, or an error in somebody's finaliser.

@@ -110,6 +110,7 @@ typedef struct wf_vm {
   wf_runq runq;
   wf_preempt preempt;
   wf_clock clock;
+  uint64_t next_id, last_id;  // of the numbers for tasks that are the VM's
   uint64_t start_ns;  // zero of weft.time.monotonic()
   uint64_t now_ns;    // the clock at the last turn of the loop,
   uint64_t turn_ns;   // and the machine's time
@@ -125,6 +126,7 @@ typedef struct wf_vm {
   const void *globals, *default_case, *case_type, *view_type;
   int refs[32];            // registry references (sched/vm.h: wf_vm_ref)
   struct wf_codec *codec;  // once a value has crossed (task/codec.h)
+  uint64_t paths_version;  // of the search paths that it has (task/isolated.h)
   uint64_t settled;        // the count of switches at the last collection of wf_hooks.settle
   wf_link held;            // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)

@@ -6,11 +6,12 @@
 
 #include "base/check.h"
 #include "sched/runtime.h"
+#include "sched/turn.h"
+#include "sched/workers.h"
 
-enum { BATCH = 64, POLL_NS = 100000, TURN_NS = 10000000 };
+enum { POLL_NS = 100000, TURN_NS = 10000000 };
 
-void wf_worker_fire_timers(wf_worker *worker) {
-  wf_vm *vm = worker->vm;
+static void fire_timers(wf_vm *vm) {
   vm->now_ns = wf_clock_now(&vm->clock);
   vm->turn_ns = vm->clock.is_virtual ? wf_clock_coarse_ns() : vm->now_ns;
   if (wf_timers_next(&vm->timers) <= vm->now_ns) {
@@ -18,18 +19,34 @@ void wf_worker_fire_timers(wf_worker *worker) {
   }
 }
 
-static void poll_loop(wf_worker *worker) {
+// Whether there is a second VM.
+static inline bool has_two(const wf_worker *worker) {
+  return WF_UNLIKELY(worker->isolated != NULL && worker->isolated != worker->vm);
+}
+
+void wf_worker_fire_timers(wf_worker *worker) {
+  if (WF_LIKELY(worker->vm != NULL)) fire_timers(worker->vm);
+  if (has_two(worker)) fire_timers(worker->isolated);
+}
+
+uint64_t wf_worker_next_timer(const wf_worker *worker) {
+  uint64_t next = worker->vm != NULL ? wf_timers_next(&worker->vm->timers) : WF_NEVER;
+  if (!has_two(worker)) return next;
+  uint64_t other = wf_timers_next(&worker->isolated->timers);
+  return other < next ? other : next;
+}
+
+static void poll_loop(wf_worker *worker, const wf_vm *vm) {
   if (!wf_loop_pending(&worker->loop)) return;
-  uint64_t now = worker->vm->clock.is_virtual ? wf_clock_machine_ns() : worker->vm->now_ns;
+  uint64_t now = vm->clock.is_virtual ? wf_clock_machine_ns() : vm->now_ns;
   if (now - worker->polled_ns < POLL_NS) return;
   worker->polled_ns = now;
   wf_loop_turn(&worker->loop);
 }
 
-// Whether a task is ready. Interrupted ones go on when nobody else does, or when the others have
-// had as long a turn as theirs: one at a time, so that those it has kept waiting are not behind
-// all of its kind.
-static bool has_ready(wf_vm *vm) {
+// Interrupted tasks go on when nobody else does, or when the others have had as long a turn as
+// theirs: one at a time, so that those it has kept waiting are not behind all of its kind.
+bool wf_worker_has_ready(wf_vm *vm) {
   if (WF_UNLIKELY(vm->preempt.stopped.count != 0) &&
       (vm->runq.count == 0 || wf_clock_coarse_ns() - vm->preempt.stopped_ns >= TURN_NS)) {
     return wf_vm_readmit(vm);
@@ -37,14 +54,15 @@ static bool has_ready(wf_vm *vm) {
   return vm->runq.count != 0;
 }
 
-static void round_of_tasks(wf_worker *worker, uint32_t max) {
-  worker->rt->hooks->run_batch(worker->vm, max);
-  wf_monitor_settle(worker);
+void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
+  worker->rt->hooks->run_batch(vm, max);
+  if (worker->index == 0) wf_monitor_settle(worker);
   wf_worker_fire_timers(worker);
-  poll_loop(worker);
+  poll_loop(worker, vm);
 }
 
 bool wf_worker_jump(wf_worker *worker) {
+  if (worker->rt->workers != NULL) return wf_turn_jump(worker);
   wf_vm *vm = worker->vm;
   uint64_t next = wf_timers_next(&vm->timers);
   if (!vm->clock.is_virtual || next == WF_NEVER) return false;
@@ -53,17 +71,18 @@ bool wf_worker_jump(wf_worker *worker) {
   return true;
 }
 
-// Nothing is ready: waits for what comes first. False when nothing can come.
+// Nothing is ready, and there are no other workers: waits for what comes first. False when nothing
+// can come.
 static bool wait_for_more(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->rt->hooks->settle(vm);
-  if (has_ready(vm)) return true;
+  if (wf_worker_has_ready(vm)) return true;
   bool pending = wf_loop_pending(&worker->loop);
   uint64_t next = wf_timers_next(&vm->timers);
   if (!pending && next == WF_NEVER) return false;
   if (vm->clock.is_virtual && next != WF_NEVER) {
     if (pending) wf_loop_turn(&worker->loop);
-    if (!has_ready(vm)) (void)wf_worker_jump(worker);
+    if (!wf_worker_has_ready(vm)) (void)wf_worker_jump(worker);
     return true;
   }
   uint64_t now = wf_clock_now(&vm->clock);
@@ -84,16 +103,18 @@ void wf_worker_interrupt(wf_worker *worker) {
 }
 
 void wf_worker_post(wf_worker *to, wf_mail *mail) {
-  if (wf_inbox_push(&to->inbox, &mail->node)) wf_loop_wake(&to->loop);
+  if (wf_inbox_push(&to->inbox, &mail->node)) wf_idle_wake(&to->rt->workers->idle, to->index);
 }
 
-static void open_mail(wf_worker *worker) {
+bool wf_worker_open_mail(wf_worker *worker) {
   wf_inbox_node *node = wf_inbox_take(&worker->inbox);
+  bool any = node != NULL;
   while (node != NULL) {
     wf_mail *mail = wf_container_of(node, wf_mail, node);
     node = node->next;
     mail->open(mail);
   }
+  return any;
 }
 
 static void see_interrupt(wf_worker *worker) {
@@ -110,13 +131,16 @@ wf_outcome wf_worker_run(wf_worker *worker) {
   wf_worker_fire_timers(worker);
   while (!vm->stop) {
     see_interrupt(worker);
-    open_mail(worker);
-    if (has_ready(vm)) {
-      round_of_tasks(worker, BATCH);
-    } else if (!wait_for_more(worker)) {
+    if (wf_worker_open_mail(worker)) continue;
+    if (wf_worker_has_ready(vm)) {
+      if (WF_UNLIKELY(worker->searching)) wf_turn_found(worker);
+      wf_worker_round(worker, vm, WF_BATCH);
+      if (WF_UNLIKELY(worker->rt->workers != NULL)) wf_turn_share(worker);
+    } else if (worker->rt->workers != NULL ? !wf_turn(worker) : !wait_for_more(worker)) {
       return WF_ASLEEP;
     }
   }
+  if (worker->searching) wf_turn_found(worker);
   return WF_STOPPED;
 }
 
@@ -128,15 +152,17 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {
     see_interrupt(worker);
-    open_mail(worker);
-    if (!has_ready(vm)) {
-      if (!wf_loop_pending(&worker->loop) && wf_timers_next(&vm->timers) == WF_NEVER) {
-        return WF_ASLEEP;
-      }
-      return WF_IDLE;
-    }
+    if (wf_worker_open_mail(worker)) continue;
     // One task at a time under a budget: a slice may be long.
-    round_of_tasks(worker, budget_ns == WF_NEVER ? BATCH : 1);
+    uint32_t max = budget_ns == WF_NEVER ? WF_BATCH : 1;
+    if (wf_worker_has_ready(vm)) {
+      wf_worker_round(worker, vm, max);
+    } else if (worker->rt->workers != NULL) {
+      if (!wf_turn_work(worker, max)) return WF_IDLE;
+    } else {
+      bool dead = !wf_loop_pending(&worker->loop) && wf_timers_next(&vm->timers) == WF_NEVER;
+      return dead ? WF_ASLEEP : WF_IDLE;
+    }
     if (budget_ns != WF_NEVER && wf_clock_machine_ns() - start >= budget_ns) return WF_BUDGET;
   }
   return WF_STOPPED;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// A worker is a core: a thread with an event loop, which runs the tasks of its VM in batches and
-// looks at timers and I/O in between.
+// A worker is a core: a thread with an event loop, which runs the tasks of its VMs in batches and
+// looks at timers and I/O in between. Worker 0 is the thread of the main VM; it and all the others
+// have a VM for isolated tasks, made when the first one comes (sched/workers.h).
 #ifndef WF_SCHED_WORKER_H
 #define WF_SCHED_WORKER_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "loop/loop.h"
+#include "sched/deque.h"
 #include "sched/inbox.h"
 #include "sched/vm.h"
 
@@ -19,12 +22,22 @@ typedef struct wf_mail {
 
 typedef struct wf_worker {
   struct wf_runtime *rt;
-  wf_vm *vm;
+  wf_vm *vm;        // whose tasks come first: the main VM; of other workers the one below
+  wf_vm *isolated;  // for isolated tasks; NULL: there was none yet
+  uint32_t index;
   wf_loop loop;
+  wf_inbox inbox;      // of wf_mail
+  wf_deque deque;      // of wf_portable: its own spawns
+  wf_rand rand;        // whom to rob first
+  bool searching;      // counted as such in wf_idle
   bool jumps;          // a virtual clock moves by itself: in wf_worker_run, not in steps
   uint64_t polled_ns;  // the machine's time when the event loop was last looked at
-  wf_inbox inbox;      // of wf_mail
+  uint64_t shared_ns;  // the coarse clock when the isolated tasks of a busy worker had a turn
+  uint32_t rounds;     // of tasks
   bool asleep;         // it waits for something to happen; pairs with wf_monitor.asleep
+  wf_atomic_u64 steals;
+  pthread_t thread;  // not of worker 0
+  bool started, broken;  // its thread; broken: there is none to be had
 } wf_worker;
 
 typedef enum wf_outcome {
@@ -35,25 +48,40 @@ typedef enum wf_outcome {
 } wf_outcome;
 
 // Runs tasks until one of the first two outcomes. Blocks while all tasks wait. On a virtual clock
-// time jumps to the next timer instead.
+// time jumps to the next timer instead. Worker 0.
 wf_outcome wf_worker_run(wf_worker *worker);
 
 // Runs what is ready, for at most budget_ns of the machine's time (WF_NEVER: until nothing is
-// ready); never blocks and never moves a virtual clock.
+// ready); never blocks and never moves a virtual clock. Worker 0.
 wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns);
 
 // Hands it to the worker, which is woken if it sleeps. From any thread of the runtime. In the order
 // of posting, as far as one thread's go.
-void wf_worker_post(struct wf_worker *to, wf_mail *mail);
+void wf_worker_post(wf_worker *to, wf_mail *mail);
 
 // Has wf_hooks.interrupt called between two tasks, soon: in the run or step that is going on, or
 // else in the next. From any thread, and from signal handlers.
 void wf_worker_interrupt(wf_worker *worker);
 
-// Fires the timers of the VM that are due by now.
+// Fires the timers of its VMs that are due by now.
 void wf_worker_fire_timers(wf_worker *worker);
+
+// The earliest deadline of its VMs, WF_NEVER without any.
+uint64_t wf_worker_next_timer(const wf_worker *worker);
 
 // Moves a virtual clock to its next timer, if there is one and nothing else could come first.
 bool wf_worker_jump(wf_worker *worker);
+
+// What sched/workers.c does between two looks at the rest. ---------------------------------------
+
+bool wf_worker_open_mail(wf_worker *worker);
+
+// Whether a task of the VM is ready.
+bool wf_worker_has_ready(wf_vm *vm);
+
+// A batch of the VM's tasks, timers, and the event loop.
+void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max);
+
+enum { WF_BATCH = 64 };
 
 #endif

@@ -49,7 +49,7 @@ static void deliver(lua_State *L, const failure *f) {
   lua_pushvalue(L, trace);
   lua_pushliteral(L, "\n");
   lua_concat(L, 5);
-  wf_runtime_end(vm->rt, L, WF_END_PANIC);
+  wf_runtime_end(vm, L, WF_END_PANIC);
 }
 
 // Protected: gives the failed task a new coroutine that runs its deferred calls and then returns

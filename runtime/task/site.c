@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -13,7 +14,7 @@
 typedef struct wf_site {
   int line;
   uint32_t hash;
-  char text[LUA_IDSIZE + 12];
+  char text[WF_SITE_BYTES];
 } wf_site;
 
 enum { MAX_SITES = 65536 };  // beyond: "?"; only generated code can get there
@@ -148,6 +149,22 @@ uint32_t wf_site_here(wf_vm *vm, lua_State *L) {
 
 const char *wf_site_text(const wf_vm *vm, uint32_t site) {
   return site != 0 && !vm->sites.moving ? vm->sites.list[site - 1].text : "?";
+}
+
+void wf_site_copy(const wf_vm *vm, uint32_t site, char text[WF_SITE_BYTES]) {
+  const char *from = wf_site_text(vm, site);
+  memcpy(text, from, strlen(from) + 1);
+}
+
+uint32_t wf_site_named(wf_vm *vm, const char *text) {
+  lua_Debug ar;
+  const char *colon = strrchr(text, ':');
+  if (colon == NULL) return 0;
+  size_t n = (size_t)(colon - text);
+  memcpy(ar.short_src, text, n);
+  ar.short_src[n] = '\0';
+  ar.currentline = (int)strtol(colon + 1, NULL, 10);
+  return find_or_add(vm, &ar);
 }
 
 void wf_sites_free(wf_vm *vm) {

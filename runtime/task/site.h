@@ -35,6 +35,13 @@ uint32_t wf_site_here(struct wf_vm *vm, lua_State *L);
 // thread of the VM.
 const char *wf_site_text(const struct wf_vm *vm, uint32_t site);
 
+enum { WF_SITE_BYTES = LUA_IDSIZE + 12 };
+
+// The place as text for another VM, and the number there of a place that came as text (0: none, or
+// memory is out).
+void wf_site_copy(const struct wf_vm *vm, uint32_t site, char text[WF_SITE_BYTES]);
+uint32_t wf_site_named(struct wf_vm *vm, const char *text);
+
 void wf_sites_free(struct wf_vm *vm);
 
 #endif

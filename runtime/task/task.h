@@ -57,6 +57,9 @@ typedef struct wf_task {
 // is no task. The task is created by the one that runs now.
 wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn);
 
+// A number that no task of the process has had.
+uint64_t wf_task_next_id(wf_vm *vm);
+
 // Starts an anchored function (wf_vm_anchor), from where no Lua runs. When memory is out the
 // runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say
 // who asked for it, and where.

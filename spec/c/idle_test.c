@@ -139,7 +139,7 @@ static void until_all_is_over(uint64_t seed) {
   wf_u64_init(&over, 0);
   wf_u64_init(&finished, 0);
   wf_inbox_init(&injected);
-  CHECK(wf_idle_open(&idle, &memory, WORKERS, wake, NULL));
+  CHECK(wf_idle_open(&idle, &memory, WORKERS, WORKERS, wake, NULL));
   for (uint32_t i = 0; i < WORKERS; i++) {
     CHECK(wf_deque_open(&workers[i].deque, &memory));
     wf_inbox_init(&workers[i].inbox);
@@ -164,7 +164,7 @@ static void note(void *ud, uint32_t i) {
 // Alone, and with more workers than fit into a word.
 static void does_what_it_says(void) {
   memory.fn = wf_mem_default;
-  CHECK(wf_idle_open(&idle, &memory, 70, note, NULL));
+  CHECK(wf_idle_open(&idle, &memory, 70, 70, note, NULL));
   for (int i = 0; i < 35; i++) CHECK(wf_idle_search(&idle));
   CHECK(!wf_idle_search(&idle));
   for (int i = 0; i < 35; i++) wf_idle_found(&idle);

@@ -9,6 +9,7 @@ raw.import "require"
 raw.import "report"
 raw.import "chan"
 raw.import "select"
+raw.import "future"
 
 -- The main task of the weft command: the modules of -l, then the script.
 function raw.start(requires, main, ...)

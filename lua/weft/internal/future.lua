@@ -42,9 +42,24 @@ end
 -- Of a task whose own failure could not be kept, for lack of memory.
 local lost = { err = "not enough memory", trace = "", awaited = true }
 
+-- Sends the end of a job home. What cannot cross is a failure of the task; an error value that
+-- cannot cross goes as its text.
+local function answer(job, ok, ...)
+  local sent, why = raw.answer_job(job, ok, ...)
+  if sent then return end
+  if ok then return answer(job, false, "cannot return " .. why, "") end
+  local err, trace = ...
+  raw.answer_job(job, false, raw.error_text(err), trace)
+end
+
+local function answer_safely(job, ...)
+  if not pcall(answer, job, ...) then raw.fail_job(job) end
+end
+
 -- The task has failed; its deferred calls have run. Who waits is told in any case; what cannot be
 -- kept is a panic.
 function task.catch(self, err, trace)
+  if self.job then return answer_safely(self.job, false, err, trace) end
   local ok, f, sentinel = pcall(new_failure, err, trace)
   self.failure, self.sentinel = ok and f or lost, sentinel
   settle(self)
@@ -53,12 +68,14 @@ end
 
 -- The task was reclaimed. Whoever awaits it is told; for nobody it is a panic.
 function task.forsake(self, err, trace)
+  if self.job then return answer_safely(self.job, false, err, trace) end
   self.failure = { err = err, trace = trace, awaited = true }
   settle(self)
 end
 
 local function succeed(self, ...)
   task.run_defers(raw.take_defers())
+  if self.job then return answer_safely(self.job, true, ...) end
   self.results = { n = select("#", ...), ... }
   settle(self)
 end
@@ -134,13 +151,38 @@ function Future:done()
   return self.closes
 end
 
-local function async(fn, ...)
+-- All that it will ever have is there: to settle it takes no memory.
+local function new_future()
+  return setmetatable({ [0] = raw.queue(), settled = false, results = false, failure = false,
+    sentinel = false, closes = false }, Future)
+end
+
+local M = {}
+
+function M.async(fn, ...)
   if type(fn) ~= "function" then raw.bad_arg(1, "async", "function", fn) end
-  -- All that it will ever have is there: to settle it takes no memory.
-  local self = setmetatable({ [0] = raw.queue(), settled = false, results = false,
-    failure = false, sentinel = false, closes = false }, Future)
+  local self = new_future()
   go(run, self, fn, ...)
   return self
 end
 
-return async
+function M.parallel(fn, ...)
+  if type(fn) ~= "function" then raw.bad_arg(1, "parallel", "function", fn) end
+  local self = new_future()
+  raw.start_job(self, "parallel", fn, ...)
+  return self
+end
+
+-- The task of a job, in the VM where it is done.
+function raw.run_job(job, fn, ...)
+  return run({ job = job }, fn, ...)
+end
+
+-- The end of a job, in the VM that asked for it.
+function raw.settle_job(self, ok, ...)
+  if not ok then return task.catch(self, ...) end
+  self.results = { n = select("#", ...), ... }
+  return settle(self)
+end
+
+return M

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// The VMs of workers for isolated tasks: a Lua state with the standard libraries and weft's own,
+// and what weft.on_vm adds.
+#include "task/isolated.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "api.h"
+#include "lib/lib.h"
+#include "sched/workers.h"
+#include "task/codec.h"
+#include "task/park.h"
+#include "task/task.h"
+
+static int open_libs(lua_State *L) {
+  wf_vm *vm = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+  wf_lib_open(vm, L);
+  (void)wf_codec_open(vm, L);
+  return 0;
+}
+
+static int begin(lua_State *L) {
+  wf_vm *vm = lua_touserdata(L, 1);
+  wf_isolated_follow_paths(vm, L);
+  wf_isolated_run_functions(vm, L);
+  return 0;
+}
+
+static void close_vm(wf_runtime *rt, wf_vm *vm, lua_State *L) {
+  lua_close(L);
+  wf_tasks_free(vm);
+  wf_sites_free(vm);
+  wf_codec_free(vm);
+  wf_vm_deinit(vm);
+  wf_mem_free(&rt->mem, vm, sizeof *vm);
+}
+
+static bool init(wf_vm *vm, wf_worker *worker, lua_State *L) {
+  wf_runtime *rt = worker->rt;
+  if (wf_vm_init(vm, rt, worker, L) != 0) return false;
+  vm->owns_state = true;
+  wf_rand_seed(&vm->rand, rt->seed + worker->index + 1);
+  if (rt->is_virtual) {
+    wf_clock_virtual(&vm->clock);
+    vm->clock.virtual_ns = wf_u64_load(&rt->workers->virtual_ns, WF_RELAXED);
+    vm->clock.wall_at_zero = rt->vm.clock.wall_at_zero;
+  }
+  vm->start_ns = rt->vm.start_ns;
+  vm->now_ns = wf_clock_now(&vm->clock);
+  if (rt->preempt_all) vm->task_flags = WF_TASK_PREEMPT;
+  if (lua_cpcall(L, open_libs, vm) == 0) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+bool wf_api_open_isolated(wf_worker *worker) {
+  wf_runtime *rt = worker->rt;
+  wf_vm *vm = wf_mem_new(&rt->mem, sizeof *vm);
+  if (vm == NULL) return false;
+  lua_State *L = wf_api_new_state(rt);
+  if (L == NULL) {
+    wf_mem_free(&rt->mem, vm, sizeof *vm);
+    return false;
+  }
+  if (!init(vm, worker, L)) {
+    close_vm(rt, vm, L);
+    return false;
+  }
+  worker->isolated = vm;
+  if (worker->vm == NULL) worker->vm = vm;
+  if (lua_cpcall(vm->L, begin, vm) != 0) wf_runtime_fail(vm);
+  return true;
+}
+
+void wf_api_close_isolated(wf_worker *worker) {
+  wf_vm *vm = worker->isolated;
+  if (vm == NULL) return;
+  wf_tasks_abandon(vm);
+  wf_obj_release_all(vm);
+  worker->isolated = NULL;
+  if (worker->vm == vm) worker->vm = NULL;
+  close_vm(worker->rt, vm, vm->host);
+}

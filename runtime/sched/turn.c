@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+#include "sched/turn.h"
+
+#include "base/check.h"
+#include "sched/cores.h"
+#include "sched/runtime.h"
+#include "sched/workers.h"
+
+enum {
+  SHARE_NS = 10000000,    // isolated tasks of a busy worker wait at most that long for a turn
+  SEARCH_NS = 30000,      // look for work for that long before sleeping: a wake-up costs as much
+  CHECK_NS = 1000000000,  // between two looks at the quota
+  OLDEST_EVERY = 61,      // a worker's own oldest portable task, so that none waits for ever
+  START_EVERY = 16,       // rounds of ready tasks until another portable one is started
+};
+
+// A changed quota: surplus workers take no new work. Whoever comes by first looks.
+static void check_quota(wf_workers *workers) {
+  if (workers->rt->nworkers != 0) return;
+  uint64_t now = wf_clock_coarse_ns(), last = wf_u64_load(&workers->checked_ns, WF_RELAXED);
+  if (now - last < CHECK_NS) return;
+  if (!wf_u64_cas(&workers->checked_ns, &last, now, WF_RELAXED)) return;
+  uint32_t cores = wf_cores_available();
+  uint64_t allowed = cores < workers->count ? cores : workers->count;
+  uint64_t before = wf_u64_load(&workers->allowed, WF_RELAXED);
+  wf_u64_store(&workers->allowed, allowed, WF_RELAXED);
+  if (allowed > before) wf_idle_notify(&workers->idle);
+}
+
+static bool takes_work(const wf_worker *w) {
+  const wf_workers *workers = w->rt->workers;
+  if (w->index >= workers->count) return false;
+  if (w->index == 0) return !w->rt->keep_free;
+  return w->index < wf_u64_load(&workers->allowed, WF_RELAXED);
+}
+
+void wf_turn_found(wf_worker *w) {
+  if (!w->searching) return;
+  w->searching = false;
+  wf_idle_found(&w->rt->workers->idle);
+}
+
+// The rest of what was injected goes to the deque, for others to steal.
+static wf_portable *take_injected(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  if (wf_inbox_empty(&workers->injected)) return NULL;
+  wf_inbox_node *node = wf_inbox_take(&workers->injected);
+  if (node == NULL) return NULL;
+  wf_inbox_node *first = node;
+  bool more = false;
+  for (node = node->next; node != NULL;) {
+    wf_inbox_node *next = node->next;
+    if (!wf_deque_push(&w->deque, wf_container_of(node, wf_portable, node))) {
+      (void)wf_inbox_push(&workers->injected, node);
+    }
+    more = true;
+    node = next;
+  }
+  if (more) wf_idle_notify(&workers->idle);
+  return wf_container_of(first, wf_portable, node);
+}
+
+static wf_portable *own_item(wf_worker *w) {
+  void *item = NULL;
+  if (++w->rounds % OLDEST_EVERY == 0 && wf_deque_steal(&w->deque, &item) == WF_STEAL_GOT) {
+    return item;
+  }
+  item = wf_deque_pop(&w->deque);
+  return item != NULL ? item : take_injected(w);
+}
+
+static wf_portable *steal_from_anybody(wf_worker *w) {
+  const wf_workers *workers = w->rt->workers;
+  uint32_t first = wf_rand_below(&w->rand, workers->count);
+  for (uint32_t i = 0; i < workers->count; i++) {
+    wf_worker *victim = workers->list[(first + i) % workers->count];
+    void *item = NULL;
+    if (victim == w) continue;
+    wf_steal result;
+    do {
+      result = wf_deque_steal_half(&victim->deque, &w->deque, &item);
+    } while (result == WF_STEAL_LOST);
+    if (result != WF_STEAL_GOT) continue;
+    wf_u64_add(&w->steals, 1, WF_RELAXED);
+    return item;
+  }
+  return NULL;
+}
+
+// Looks at all the others again and again for a while, if not too many do that already.
+static wf_portable *search(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  if (workers->count == 1) return NULL;
+  if (!w->searching && !wf_idle_search(&workers->idle)) return NULL;
+  w->searching = true;
+  for (uint64_t start = wf_clock_machine_ns();;) {
+    wf_portable *item = steal_from_anybody(w);
+    if (item == NULL) item = take_injected(w);
+    if (item != NULL || !wf_inbox_empty(&w->inbox)) return item;
+    if (wf_clock_machine_ns() - start >= SEARCH_NS) return NULL;
+    for (int i = 0; i < 32; i++) wf_pause();
+  }
+}
+
+static void start(wf_worker *w, wf_portable *item) {
+  wf_turn_found(w);
+  w->rt->hooks->start_portable(w, item);
+}
+
+static bool run_isolated(wf_worker *w, uint32_t max) {
+  wf_vm *vm = w->isolated;
+  if (vm == NULL || !wf_worker_has_ready(vm)) return false;
+  wf_turn_found(w);
+  wf_worker_round(w, vm, max);
+  if (w->rounds++ % START_EVERY == 0 && takes_work(w)) {
+    wf_portable *item = own_item(w);
+    if (item != NULL) start(w, item);
+  }
+  return true;
+}
+
+bool wf_turn_work(wf_worker *w, uint32_t max) {
+  if (w->index == 0 && w->rt->keep_free) return false;
+  if (run_isolated(w, max)) return true;
+  wf_portable *item = takes_work(w) ? own_item(w) : NULL;
+  if (item == NULL) return false;
+  start(w, item);
+  return true;
+}
+
+void wf_turn_share(wf_worker *w) {
+  uint64_t now = wf_clock_coarse_ns();
+  if (now - w->shared_ns < SHARE_NS) return;
+  w->shared_ns = now;
+  check_quota(w->rt->workers);
+  // With other workers to steal it, what is portable is theirs first.
+  (void)wf_turn_work(w, WF_BATCH);
+}
+
+// Sleeping ------------------------------------------------------------------------------------
+
+static bool is_more(const wf_worker *w) {
+  const wf_workers *workers = w->rt->workers;
+  if (!takes_work(w)) return false;
+  for (uint32_t i = 0; i < workers->count; i++) {
+    if (wf_deque_size(&workers->list[i]->deque) != 0) return true;
+  }
+  return !wf_inbox_empty(&workers->injected);
+}
+
+static void settle(wf_worker *w) {
+  if (w->vm != NULL) w->rt->hooks->settle(w->vm);
+  if (w->isolated != NULL && w->isolated != w->vm) w->rt->hooks->settle(w->isolated);
+}
+
+static bool any_ready(wf_worker *w) {
+  if (w->vm != NULL && wf_worker_has_ready(w->vm)) return true;
+  return w->isolated != NULL && w->isolated != w->vm && wf_worker_has_ready(w->isolated);
+}
+
+static bool is_virtual(const wf_worker *w) { return w->rt->is_virtual; }
+
+// The worker's virtual clocks catch up with the common time.
+static void follow_time(wf_worker *w) {
+  if (!is_virtual(w)) return;
+  uint64_t now = wf_u64_load(&w->rt->workers->virtual_ns, WF_RELAXED);
+  if (w->vm != NULL) wf_clock_advance_to(&w->vm->clock, now);
+  if (w->isolated != NULL && w->isolated != w->vm) wf_clock_advance_to(&w->isolated->clock, now);
+}
+
+// Everybody else is quiet: their timers can be looked at. False: there are none.
+static bool move_time(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  uint64_t next = WF_NEVER;
+  for (uint32_t i = 0; i < workers->places; i++) {
+    if (workers->list[i] == NULL) continue;
+    uint64_t its = wf_worker_next_timer(workers->list[i]);
+    if (its < next) next = its;
+  }
+  if (next == WF_NEVER) return false;
+  wf_u64_store(&workers->virtual_ns, next, WF_RELAXED);
+  follow_time(w);
+  for (uint32_t i = 0; i < workers->places; i++) {
+    const wf_worker *other = workers->list[i];
+    if (other == NULL || other == w || wf_worker_next_timer(other) > next) continue;
+    wf_idle_wake(&workers->idle, i);
+  }
+  wf_worker_fire_timers(w);
+  return true;
+}
+
+bool wf_turn_jump(wf_worker *w) {
+  if (!is_virtual(w)) return false;
+  // Relaxed: with acquire below. Who is alone stays so, as nobody else could give anybody work.
+  if (wf_u64_load(&w->rt->workers->idle.active, WF_ACQUIRE) != 1) return false;
+  return move_time(w);
+}
+
+// Nobody has anything to do any more. False: nor ever will.
+static bool at_rest(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  if (is_virtual(w) && move_time(w)) return true;
+  wf_u64_store(&workers->quiescent, 1, WF_RELAXED);  // handed on by the wake
+  if (w->index != 0) wf_idle_wake(&workers->idle, 0);
+  return w->index != 0;
+}
+
+static void wait_on_loop(wf_worker *w, uint64_t timeout) {
+  if (w->index == 0) wf_monitor_sleep(w);
+  wf_loop_wait(&w->loop, timeout);
+  if (w->index == 0) wf_monitor_wake(w);
+  w->polled_ns = wf_clock_machine_ns();
+}
+
+// Between announce and leave. False: the runtime is at rest for good.
+static bool sleep_announced(wf_worker *w, bool *quiet) {
+  wf_workers *workers = w->rt->workers;
+  if (is_more(w) || !wf_inbox_doze(&w->inbox)) return true;
+  if (wf_u64_load(&workers->stopping, WF_ACQUIRE) != 0) return true;
+  uint64_t next = wf_worker_next_timer(w), timeout = next;
+  bool pending = wf_loop_pending(&w->loop);
+  *quiet = !pending && (next == WF_NEVER || is_virtual(w));
+  if (*quiet && wf_idle_quiet(&workers->idle) && !at_rest(w)) return false;
+  if (is_virtual(w)) {
+    timeout = any_ready(w) ? 0 : WF_NEVER;
+  } else if (next != WF_NEVER) {
+    uint64_t now = wf_clock_machine_ns();
+    timeout = next > now ? next - now : 0;
+  }
+  wait_on_loop(w, timeout);
+  return true;
+}
+
+// The main VM goes by game time (weft_step), and the others do not.
+static bool move_game_time(wf_worker *w) {
+  wf_vm *vm = w->vm;
+  if (w->index != 0 || w->rt->is_virtual || !vm->clock.is_virtual) return false;
+  uint64_t next = wf_timers_next(&vm->timers);
+  if (next == WF_NEVER) return false;
+  wf_clock_advance_to(&vm->clock, next);
+  wf_worker_fire_timers(w);
+  return true;
+}
+
+static bool sleep_or_not(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  settle(w);
+  if (any_ready(w) || move_game_time(w)) return true;
+  bool quiet = false;
+  wf_idle_announce(&workers->idle, w->index, w->searching);
+  w->searching = false;
+  bool alive = sleep_announced(w, &quiet);
+  bool more = takes_work(w) && is_more(w);
+  w->searching = wf_idle_leave(&workers->idle, w->index, quiet, more) == WF_IDLE_TO_SEARCH;
+  follow_time(w);
+  wf_worker_fire_timers(w);
+  if (w->index == 0 && wf_u64_load(&workers->quiescent, WF_RELAXED) != 0) {
+    wf_u64_store(&workers->quiescent, 0, WF_RELAXED);
+    alive = false;
+  }
+  return alive;
+}
+
+bool wf_turn(wf_worker *w) {
+  wf_workers *workers = w->rt->workers;
+  if (w->index != 0 && wf_u64_load(&workers->stopping, WF_ACQUIRE) != 0) {
+    wf_turn_found(w);
+    return false;
+  }
+  if (wf_worker_open_mail(w)) {
+    wf_turn_found(w);
+    return true;
+  }
+  if (wf_turn_work(w, WF_BATCH)) return true;
+  check_quota(workers);
+  wf_portable *item = takes_work(w) ? search(w) : NULL;
+  if (item != NULL) {
+    start(w, item);
+    return true;
+  }
+  if (!wf_inbox_empty(&w->inbox)) return true;
+  return sleep_or_not(w);
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: MIT
+#include "sched/workers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "sched/cores.h"
+#include "sched/runtime.h"
+#include "sched/turn.h"
+
+enum { STACK_BYTES = 1 << 20 };
+
+uint32_t wf_workers_count(const wf_runtime *rt) {
+  if (rt->workers != NULL) return rt->workers->count;
+  return rt->nworkers != 0 ? rt->nworkers : wf_cores_available();
+}
+
+// Threads -------------------------------------------------------------------------------------
+
+static void *thread_main(void *arg) {
+  wf_worker *w = arg;
+  wf_workers *workers = w->rt->workers;
+  (void)wf_idle_leave(&workers->idle, w->index, true, false);
+  while (wf_turn(w)) {
+  }
+  wf_lock_acquire(&workers->lock);
+  workers->running--;
+  (void)pthread_cond_broadcast(&workers->changed);
+  wf_lock_release(&workers->lock);
+  return NULL;
+}
+
+// Signals are for the program's own threads.
+static int create_thread(wf_worker *w) {
+  pthread_attr_t attr;
+  int rc = pthread_attr_init(&attr);
+  if (rc != 0) return rc;
+  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+  sigset_t all, before;
+  (void)sigfillset(&all);
+  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+  rc = pthread_create(&w->thread, &attr, thread_main, w);
+  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+  (void)pthread_attr_destroy(&attr);
+  return rc;
+}
+
+static int start(wf_workers *workers, wf_worker *w) {
+  wf_lock_acquire(&workers->lock);
+  w->started = true;
+  workers->running++;
+  int rc = create_thread(w);
+  if (rc != 0) {
+    w->started = false;
+    w->broken = true;
+    workers->running--;
+    workers->thread_error = rc;
+  }
+  wf_lock_release(&workers->lock);
+  return rc;
+}
+
+// wf_idle's wake: only who has claimed the sleeper's bit gets here, so one caller for each sleep.
+static void wake(void *ud, uint32_t index) {
+  wf_workers *workers = ud;
+  wf_worker *w = workers->list[index];
+  if (w->started || index == 0) {
+    wf_loop_wake(&w->loop);
+  } else if (start(workers, w) != 0) {
+    // In its name: it is awake, finds nothing, and is never heard of again.
+    bool search = wf_idle_leave(&workers->idle, index, true, false) == WF_IDLE_TO_SEARCH;
+    if (search) wf_idle_found(&workers->idle);
+    (void)wf_idle_quiet(&workers->idle);
+  }
+}
+
+int wf_workers_ensure(wf_runtime *rt) {
+  wf_workers *workers = rt->workers;
+  if (!rt->keep_free) return 0;  // worker 0 will, if nobody else does
+  wf_lock_acquire(&workers->lock);
+  bool any = false, possible = false;
+  for (uint32_t i = 1; i < workers->count; i++) {
+    any = any || workers->list[i]->started;
+    possible = possible || !workers->list[i]->broken;
+  }
+  int rc = any || possible ? 0 : workers->thread_error != 0 ? workers->thread_error : EAGAIN;
+  wf_lock_release(&workers->lock);
+  if (rc == 0 && !any) wf_idle_wake(&workers->idle, 1);
+  return rc;
+}
+
+// Opening and closing -------------------------------------------------------------------------
+
+static void free_worker(wf_workers *workers, wf_worker *w) {
+  if (w == NULL || w->index == 0) return;
+  wf_loop_close(&w->loop);
+  wf_deque_close(&w->deque);
+  wf_mem_free(&workers->rt->mem, w, sizeof *w);
+}
+
+static wf_worker *new_worker(wf_runtime *rt, uint32_t index) {
+  wf_worker *w = wf_mem_new(&rt->mem, sizeof *w);
+  if (w == NULL) return NULL;
+  w->rt = rt;
+  w->index = index;
+  w->jumps = true;
+  wf_inbox_init(&w->inbox);
+  wf_rand_seed(&w->rand, rt->seed + index);
+  if (!wf_deque_open(&w->deque, &rt->mem)) {
+    wf_mem_free(&rt->mem, w, sizeof *w);
+    return NULL;
+  }
+  if (wf_loop_init(&w->loop) == 0) {
+    if (wf_loop_enable_wakes(&w->loop) == 0) return w;
+    wf_loop_close(&w->loop);
+  }
+  wf_deque_close(&w->deque);
+  wf_mem_free(&rt->mem, w, sizeof *w);
+  return NULL;
+}
+
+// The thread has yet to be started: asleep, as far as others can see.
+static void put_to_sleep(wf_workers *workers, wf_worker *w) {
+  wf_idle_announce(&workers->idle, w->index, false);
+  bool dozes = wf_inbox_doze(&w->inbox);
+  WF_CHECK(dozes);
+  (void)wf_idle_quiet(&workers->idle);
+}
+
+static void free_all(wf_workers *workers) {
+  wf_runtime *rt = workers->rt;
+  for (uint32_t i = 0; workers->list != NULL && i < workers->places; i++) {
+    free_worker(workers, workers->list[i]);
+  }
+  wf_mem_free(&rt->mem, workers->list, workers->places * sizeof *workers->list);
+  wf_mem_free(&rt->mem, workers, sizeof *workers);
+}
+
+static wf_workers *new_workers(wf_runtime *rt, uint32_t count) {
+  wf_workers *workers = wf_mem_new(&rt->mem, sizeof *workers);
+  if (workers == NULL) return NULL;
+  workers->rt = rt;
+  workers->count = count;
+  workers->places = count + WF_MAX_BLOCKING;
+  workers->list = wf_mem_new(&rt->mem, workers->places * sizeof *workers->list);
+  bool fine = workers->list != NULL;
+  for (uint32_t i = 1; fine && i < count; i++) {
+    workers->list[i] = new_worker(rt, i);
+    fine = workers->list[i] != NULL;
+  }
+  if (fine && wf_idle_open(&workers->idle, &rt->mem, workers->places, count, wake, workers)) {
+    return workers;
+  }
+  free_all(workers);
+  return NULL;
+}
+
+bool wf_workers_open(wf_runtime *rt) {
+  if (rt->workers != NULL) return true;
+  wf_worker *first = &rt->worker;
+  if (wf_loop_enable_wakes(&first->loop) != 0) return false;
+  if (!wf_deque_open(&first->deque, &rt->mem)) return false;
+  wf_workers *workers = new_workers(rt, wf_workers_count(rt));
+  if (workers == NULL) {
+    wf_deque_close(&first->deque);
+    return false;
+  }
+  wf_rand_seed(&first->rand, rt->seed);
+  workers->list[0] = first;
+  wf_inbox_init(&workers->injected);
+  wf_u64_init(&workers->allowed, workers->count);
+  wf_u64_init(&workers->checked_ns, wf_clock_coarse_ns());
+  wf_u64_init(&workers->virtual_ns, rt->vm.clock.is_virtual ? wf_clock_now(&rt->vm.clock) : 0);
+  wf_u64_init(&workers->quiescent, 0);
+  wf_u64_init(&workers->stopping, 0);
+  wf_lock_init(&workers->lock, WF_RANK_RUNTIME);
+  pthread_condattr_t attr;
+  int rc = pthread_condattr_init(&attr);
+  WF_CHECK(rc == 0);
+  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  rc = pthread_cond_init(&workers->changed, &attr);
+  WF_CHECK(rc == 0);
+  (void)pthread_condattr_destroy(&attr);
+  rt->workers = workers;
+  for (uint32_t i = 1; i < workers->count; i++) put_to_sleep(workers, workers->list[i]);
+  // Places without a worker so far are quiet too, and nobody wakes them.
+  for (uint32_t i = workers->count; i < workers->places; i++) (void)wf_idle_quiet(&workers->idle);
+  return true;
+}
+
+bool wf_workers_stop(wf_runtime *rt, uint64_t timeout_ns) {
+  wf_workers *workers = rt->workers;
+  if (workers == NULL) return true;
+  wf_u64_store(&workers->stopping, 1, WF_RELEASE);  // pairs with wf_turn's acquire
+  wf_lock_acquire(&workers->lock);
+  for (uint32_t i = 1; i < workers->places; i++) {
+    wf_worker *w = workers->list[i];
+    if (w != NULL && w->started) wf_loop_wake(&w->loop);
+  }
+  struct timespec end;
+  (void)clock_gettime(CLOCK_MONOTONIC, &end);
+  uint64_t end_ns = (uint64_t)end.tv_nsec + timeout_ns % WF_NS_PER_S;
+  end.tv_sec += (time_t)(timeout_ns / WF_NS_PER_S + end_ns / WF_NS_PER_S);
+  end.tv_nsec = (long)(end_ns % WF_NS_PER_S);
+  int rc = 0;
+  while (workers->running != 0 && rc == 0) {
+    rc = pthread_cond_timedwait(&workers->changed, &workers->lock.mutex, &end);
+  }
+  bool all = workers->running == 0;
+  wf_lock_release(&workers->lock);
+  return all;
+}
+
+static void drop_portable(wf_runtime *rt, wf_worker *w) {
+  void *item;
+  while ((item = wf_deque_pop(&w->deque)) != NULL) rt->hooks->drop_portable(rt, item);
+}
+
+void wf_workers_close(wf_runtime *rt) {
+  wf_workers *workers = rt->workers;
+  if (workers == NULL) return;
+  for (uint32_t i = 0; i < workers->places; i++) {
+    if (workers->list[i] != NULL) drop_portable(rt, workers->list[i]);
+  }
+  wf_inbox_node *node = wf_inbox_take(&workers->injected);
+  while (node != NULL) {
+    wf_portable *item = wf_container_of(node, wf_portable, node);
+    node = node->next;
+    rt->hooks->drop_portable(rt, item);
+  }
+  wf_idle_close(&workers->idle);
+  (void)pthread_cond_destroy(&workers->changed);
+  wf_lock_close(&workers->lock);
+  wf_deque_close(&rt->worker.deque);
+  rt->workers = NULL;
+  free_all(workers);
+}
+
+// Work ----------------------------------------------------------------------------------------
+
+bool wf_workers_push(wf_runtime *rt, wf_worker *from, wf_portable *item) {
+  wf_workers *workers = rt->workers;
+  if (from != NULL && from->index < workers->count) {
+    if (!wf_deque_push(&from->deque, item)) return false;
+  } else {
+    (void)wf_inbox_push(&workers->injected, &item->node);
+  }
+  wf_idle_notify(&workers->idle);
+  return true;
+}

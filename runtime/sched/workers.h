@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The workers of a runtime, from the first spawn on: before that there is only worker 0 and none
+// of this. Portable tasks (spawned, not started yet) lie in the deque of the worker that spawned
+// them; workers with nothing ready run their own newest one, or steal somebody's oldest. Once
+// started a task stays in the VM where it was.
+//
+// Places: 0 the main VM's worker; 1 to count-1 others that run portable tasks; behind them the
+// threads of weft.blocking, which only run what they are given. A thread is started when its place
+// is first woken. The sleep and wake protocol is sched/idle.h's.
+//
+// With a virtual clock the VMs of all workers share one time, which moves to the earliest timer
+// when the runtime is quiescent.
+#ifndef WF_SCHED_WORKERS_H
+#define WF_SCHED_WORKERS_H
+
+#include "base/lock.h"
+#include "sched/idle.h"
+#include "sched/worker.h"
+
+// A task that has not started: the first member of task/spawn.h's.
+typedef struct wf_portable {
+  wf_inbox_node node;  // in the injection queue
+} wf_portable;
+
+enum { WF_MAX_WORKERS = 1024, WF_MAX_BLOCKING = 64 };
+
+typedef struct wf_workers {
+  struct wf_runtime *rt;
+  uint32_t count;             // that run portable tasks, worker 0 included
+  uint32_t places;            // all of them
+  wf_worker **list;           // by place
+  wf_idle idle;
+  wf_inbox injected;          // portable tasks from threads without a deque
+  wf_atomic_u64 allowed;      // so many of `count` take new work: the quota may have changed
+  wf_atomic_u64 checked_ns;   // when the quota was looked at last
+  wf_atomic_u64 virtual_ns;   // the common time of virtual clocks
+  wf_atomic_u64 quiescent;    // 1: nothing can ever happen; worker 0 is to say so
+  wf_atomic_u64 stopping;     // 1: the threads are to end
+  wf_lock lock;               // of the next four; WF_RANK_RUNTIME
+  pthread_cond_t changed;
+  uint32_t running;           // threads that have not ended
+  int thread_error;           // errno of the last thread that could not be created
+} wf_workers;
+
+// Makes the workers ready, if they are not yet. False: no memory, or no descriptors. Worker 0.
+bool wf_workers_open(struct wf_runtime *rt);
+
+// Asks the threads to end and waits for that, at most that long. False: some still run, busy with
+// a task or blocked in C; then nothing of the runtime may be freed. Worker 0.
+bool wf_workers_stop(struct wf_runtime *rt, uint64_t timeout_ns);
+
+// After wf_workers_stop: frees what is left.
+void wf_workers_close(struct wf_runtime *rt);
+
+// How many workers there are, or would be: the cores that this process may use, unless configured.
+uint32_t wf_workers_count(const struct wf_runtime *rt);
+
+// Makes sure that somebody will run portable tasks. 0, or the errno of the thread that could not be
+// created. Worker 0, or any other while it runs a task.
+int wf_workers_ensure(struct wf_runtime *rt);
+
+// Hands over a portable task. `from`: the worker that is running the caller, or NULL. False: no
+// memory, and it is still the caller's.
+bool wf_workers_push(struct wf_runtime *rt, wf_worker *from, wf_portable *item);
+
+// Gives the blocking place `index` a thread, if it has none. 0 or an errno.
+int wf_workers_start(wf_workers *workers, uint32_t index);
+
+#endif

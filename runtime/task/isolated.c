@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+#include "task/isolated.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "task/codec.h"
+#include "task/site.h"
+
+typedef struct on_vm {
+  struct on_vm *next;
+  wf_message function;
+} on_vm;
+
+typedef struct wf_isolated {
+  wf_lock lock;
+  wf_atomic_u64 version;  // of the paths; read without the lock to see whether there is news
+  char *paths[2];         // path, cpath; NULL: never set
+  on_vm *first, **last;   // only ever grows
+} wf_isolated;
+
+static const char *const names[2] = {"path", "cpath"};
+
+bool wf_isolated_open(wf_runtime *rt) {
+  if (rt->isolated != NULL) return true;
+  wf_isolated *is = wf_mem_new(&rt->mem, sizeof *is);
+  if (is == NULL) return false;
+  wf_lock_init(&is->lock, WF_RANK_LEAF);
+  wf_u64_init(&is->version, 0);
+  is->last = &is->first;
+  rt->isolated = is;
+  return true;
+}
+
+static void free_text(wf_mem *mem, char *text) {
+  if (text != NULL) wf_mem_free(mem, text, strlen(text) + 1);
+}
+
+void wf_isolated_close(wf_runtime *rt) {
+  wf_isolated *is = rt->isolated;
+  if (is == NULL) return;
+  while (is->first != NULL) {
+    on_vm *entry = is->first;
+    is->first = entry->next;
+    wf_message_free(&entry->function);
+    wf_mem_free(&rt->mem, entry, sizeof *entry);
+  }
+  for (int i = 0; i < 2; i++) free_text(&rt->mem, is->paths[i]);
+  wf_lock_close(&is->lock);
+  wf_mem_free(&rt->mem, is, sizeof *is);
+  rt->isolated = NULL;
+}
+
+// Pushes package's field, which is a string or something else.
+static void push_path(lua_State *L, int i) {
+  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+  lua_getfield(L, -1, "package");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, names[i]);
+  } else {
+    lua_pushnil(L);
+  }
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+static char *copy(wf_mem *mem, const char *text) {
+  size_t n = strlen(text) + 1;
+  char *mine = wf_mem_new(mem, n);
+  if (mine != NULL) memcpy(mine, text, n);
+  return mine;
+}
+
+// The main VM's count: others have theirs from there.
+void wf_isolated_note_paths(wf_vm *vm, lua_State *L) {
+  wf_isolated *is = vm->rt->isolated;
+  if (vm != &vm->rt->vm) return;
+  for (int i = 0; i < 2; i++) {
+    push_path(L, i);
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    lua_pop(L, 1);
+    if (text == NULL || (is->paths[i] != NULL && strcmp(text, is->paths[i]) == 0)) continue;
+    char *mine = copy(&vm->rt->mem, text);
+    if (mine == NULL) wf_site_raise(L, "not enough memory");
+    wf_lock_acquire(&is->lock);
+    char *old = is->paths[i];
+    is->paths[i] = mine;
+    wf_u64_add(&is->version, 1, WF_RELEASE);
+    wf_lock_release(&is->lock);
+    free_text(&vm->rt->mem, old);
+  }
+}
+
+// Copies a path as it is now; NULL: there is none, or no memory.
+static char *path_now(wf_vm *vm, int i) {
+  wf_isolated *is = vm->rt->isolated;
+  wf_lock_acquire(&is->lock);
+  char *mine = is->paths[i] != NULL ? copy(&vm->rt->mem, is->paths[i]) : NULL;
+  wf_lock_release(&is->lock);
+  return mine;
+}
+
+void wf_isolated_follow_paths(wf_vm *vm, lua_State *L) {
+  uint64_t version = wf_u64_load(&vm->rt->isolated->version, WF_ACQUIRE);
+  if (version == vm->paths_version) return;
+  int top = lua_gettop(L);
+  for (int i = 0; i < 2; i++) {
+    char *path = path_now(vm, i);
+    if (path == NULL) continue;
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, "package");
+    lua_pushstring(L, path);
+    free_text(&vm->rt->mem, path);
+    if (lua_istable(L, top + 2)) lua_setfield(L, top + 2, names[i]);
+    lua_settop(L, top);
+  }
+  vm->paths_version = version;
+}
+
+bool wf_isolated_add_function(wf_vm *vm, lua_State *L, int idx) {
+  wf_isolated *is = vm->rt->isolated;
+  wf_message m;
+  if (!wf_codec_pack(vm, L, idx, 1, WF_PACK_CALL, &m)) return false;
+  on_vm *entry = wf_mem_new(&vm->rt->mem, sizeof *entry);
+  if (entry == NULL) {
+    wf_message_free(&m);
+    wf_site_raise(L, "not enough memory");
+  }
+  entry->function = m;
+  wf_lock_acquire(&is->lock);
+  *is->last = entry;
+  is->last = &entry->next;
+  wf_lock_release(&is->lock);
+  return true;
+}
+
+static on_vm *after(wf_isolated *is, const on_vm *entry) {
+  wf_lock_acquire(&is->lock);
+  on_vm *next = entry != NULL ? entry->next : is->first;
+  wf_lock_release(&is->lock);
+  return next;
+}
+
+void wf_isolated_run_functions(wf_vm *vm, lua_State *L) {
+  wf_isolated *is = vm->rt->isolated;
+  for (on_vm *entry = after(is, NULL); entry != NULL; entry = after(is, entry)) {
+    if (!wf_codec_unpack(vm, L, &entry->function)) lua_error(L);
+    lua_call(L, 0, 0);
+  }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+#include "task/spawn.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "task/codec.h"
+#include "task/isolated.h"
+#include "task/mark.h"
+#include "task/site.h"
+#include "task/task.h"
+
+typedef struct spawned {
+  wf_portable portable;
+  uint64_t id, creator;
+  wf_job *job;         // NULL: nobody waits
+  wf_message message;  // the function and its arguments
+  char created[WF_SITE_BYTES];
+} spawned;
+
+static void free_spawned(wf_runtime *rt, spawned *s) {
+  wf_message_free(&s->message);
+  wf_mem_free(&rt->mem, s, sizeof *s);
+}
+
+static void open_workers(wf_vm *vm, lua_State *L, const char *call) {
+  wf_runtime *rt = vm->rt;
+  if (WF_LIKELY(rt->workers != NULL)) return;
+  if (!wf_isolated_open(rt) || !wf_workers_open(rt)) {
+    luaL_error(L, "'%s': not enough memory or descriptors for workers", call);
+  }
+}
+
+// Raises `'call': why`, for the reason on top of the stack.
+static void refuse(lua_State *L, const char *call) {
+  wf_site_push_where(L);
+  lua_pushfstring(L, "'%s': ", call);
+  lua_pushvalue(L, -3);
+  lua_concat(L, 3);
+  lua_error(L);
+}
+
+void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
+  wf_runtime *rt = vm->rt;
+  if (vm->orphaned) wf_site_raise(L, "weft has been closed");
+  open_workers(vm, L, call);
+  int error = wf_workers_ensure(rt);
+  if (WF_UNLIKELY(error != 0)) {
+    lua_pushfstring(L, "no worker thread can be created: %s", strerror(error));
+    refuse(L, call);
+  }
+  wf_isolated_note_paths(vm, L);
+  uint32_t site = wf_site_here(vm, L);
+  wf_message m;
+  if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_CALL, &m)) refuse(L, call);
+  spawned *s = rt->mem.fn(rt->mem.ud, NULL, 0, sizeof *s);
+  if (s == NULL) {
+    wf_message_free(&m);
+    wf_site_raise(L, "not enough memory");
+  }
+  s->message = m;
+  s->job = job;
+  s->id = wf_task_next_id(vm);
+  s->creator = vm->current != NULL ? vm->current->id : 0;
+  wf_site_copy(vm, site, s->created);
+  if (!wf_workers_push(rt, vm->worker, &s->portable)) {
+    free_spawned(rt, s);
+    wf_site_raise(L, "not enough memory");
+  }
+  if (job != NULL) wf_obj_hold(&job->held, &job->obj);  // its answer is opened on this thread
+  vm->stats.spawned++;
+}
+
+void wf_spawn_drop(wf_runtime *rt, wf_portable *item) {
+  free_spawned(rt, wf_container_of(item, spawned, portable));
+}
+
+// Starting ------------------------------------------------------------------------------------
+
+typedef struct start_call {
+  wf_vm *vm;
+  spawned *s;
+} start_call;
+
+static int raise_first(lua_State *L) {
+  lua_settop(L, 1);
+  return lua_error(L);
+}
+
+// The task as it is to be reported: as if the spawning task had called `go`.
+static void label_task(wf_task *task, const spawned *s, uint32_t site) {
+  wf_store_relaxed(&task->id, s->id);
+  wf_store_relaxed(&task->creator, s->creator);
+  wf_store_release(&task->site, site);
+}
+
+static int start_protected(lua_State *L) {
+  start_call *call = lua_touserdata(L, 1);
+  wf_vm *vm = call->vm;
+  spawned *s = call->s;
+  lua_settop(L, 0);
+  luaL_checkstack(L, LUA_MINSTACK, "too many arguments");
+  (void)wf_codec_open(vm, L);
+  wf_isolated_follow_paths(vm, L);
+  uint32_t site = wf_site_named(vm, s->created);
+  if (s->job != NULL) {
+    wf_vm_push_ref(vm, L, WF_REF_RAW);
+    lua_getfield(L, -1, "run_job");
+    lua_replace(L, 1);
+    lua_pushlightuserdata(L, s->job);
+  }
+  int first = lua_gettop(L) + 1;
+  if (!wf_codec_unpack(vm, L, &s->message)) {
+    // A task that fails with this: it has a number, and somebody who started it.
+    lua_pushcfunction(L, raise_first);
+    lua_insert(L, first);
+    lua_settop(L, first + 1);
+  }
+  label_task(wf_task_go(vm, L, 1), s, site);
+  s->job = NULL;  // the task's
+  return 0;
+}
+
+static int fail_protected(lua_State *L) {
+  start_call *call = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  lua_pushcfunction(L, raise_first);
+  lua_pushliteral(L, "not enough memory");
+  label_task(wf_task_go(call->vm, L, 1), call->s, 0);
+  return 0;
+}
+
+void wf_spawn_start(wf_worker *worker, wf_portable *item) {
+  wf_runtime *rt = worker->rt;
+  spawned *s = wf_container_of(item, spawned, portable);
+  wf_job *job = s->job;
+  if (worker->isolated == NULL && !rt->hooks->open_isolated(worker)) {
+    // Somebody who has a VM already may have more luck; who has none cannot even say so.
+    if (job != NULL) wf_job_fail(job);
+    free_spawned(rt, s);
+    return;
+  }
+  start_call call = {.vm = worker->isolated, .s = s};
+  if (lua_cpcall(call.vm->L, start_protected, &call) != 0) {
+    lua_pop(call.vm->L, 1);
+    if (s->job != NULL) {
+      wf_job_fail(job);
+    } else if (wf_vm_call_protected(call.vm, fail_protected, &call) != 0) {
+      wf_runtime_fail(call.vm);
+    }
+  }
+  free_spawned(rt, s);
+}
+
+// Jobs ----------------------------------------------------------------------------------------
+
+static void let_go(wf_obj *obj) { (void)wf_obj_release(&((wf_job *)obj)->held); }
+
+static void destroy(wf_obj *obj) {
+  wf_job *job = (wf_job *)obj;
+  wf_vm_drop_anchor(obj->vm, job->future);
+  wf_message_free(&job->results);
+}
+
+// Its Future has the queue of those who wait.
+static void visit(wf_obj *obj, struct wf_mark *m) {
+  const wf_job *job = (const wf_job *)obj;
+  if (job->future != LUA_NOREF) wf_mark_anchor(m, job->future);
+}
+
+static const wf_kind kind = {
+    .name = "job", .size = sizeof(wf_job), .destroy = destroy, .let_go = let_go, .visit = visit};
+static const char tag_job;
+
+static void open_answer(wf_mail *mail);
+
+wf_job *wf_job_new(wf_vm *vm, lua_State *L) {
+  wf_job *job = (wf_job *)wf_obj_new(vm, L, &kind, &tag_job);
+  job->future = LUA_NOREF;
+  job->mail.open = open_answer;
+  lua_insert(L, -2);
+  job->future = wf_vm_anchor(vm, L);
+  return job;
+}
+
+typedef struct answer_call {
+  wf_vm *vm;
+  wf_job *job;
+} answer_call;
+
+static int answer_protected(lua_State *L) {
+  answer_call *call = lua_touserdata(L, 1);
+  wf_vm *vm = call->vm;
+  luaL_checkstack(L, LUA_MINSTACK, "too many results");
+  (void)wf_codec_open(vm, L);
+  wf_vm_push_ref(vm, L, WF_REF_RAW);
+  lua_getfield(L, -1, "settle_job");
+  wf_vm_push_anchor(vm, L, call->job->future);
+  int first = lua_gettop(L) + 1;
+  if (call->job->results.count == 0) {
+    lua_pushboolean(L, 0);
+    lua_pushliteral(L, "not enough memory");
+    lua_pushliteral(L, "");
+  } else if (!wf_codec_unpack(vm, L, &call->job->results)) {
+    lua_pushboolean(L, 0);
+    lua_insert(L, first);
+    lua_settop(L, first + 1);
+    lua_pushliteral(L, "");
+  }
+  lua_call(L, lua_gettop(L) - first + 2, 0);
+  return 0;
+}
+
+static void open_answer(wf_mail *mail) {
+  wf_job *job = wf_container_of(mail, wf_job, mail);
+  answer_call call = {.vm = job->obj.vm, .job = job};
+  if (lua_cpcall(call.vm->L, answer_protected, &call) != 0) wf_runtime_fail(call.vm);
+  let_go(&job->obj);
+}
+
+bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, int first) {
+  wf_message m;
+  if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_RESULTS, &m)) return false;
+  job->results = m;
+  wf_worker_post(job->obj.vm->worker, &job->mail);
+  return true;
+}
+
+void wf_job_fail(wf_job *job) { wf_worker_post(job->obj.vm->worker, &job->mail); }
