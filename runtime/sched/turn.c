@@ -27,10 +27,16 @@ static void check_quota(wf_workers *workers) {
   if (allowed > before) wf_idle_notify(&workers->idle);
 }
 
+// Whether the main VM waits for nothing but other workers. A deadline or a descriptor would wait
+// in vain while an isolated task computes.
+static bool main_is_free(const wf_worker *w) {
+  return wf_timers_next(&w->vm->timers) == WF_NEVER && !wf_loop_pending(&w->loop);
+}
+
 static bool takes_work(const wf_worker *w) {
   const wf_workers *workers = w->rt->workers;
   if (w->index >= workers->count) return false;
-  if (w->index == 0) return !w->rt->keep_free;
+  if (w->index == 0) return !w->rt->keep_free && (workers->count == 1 || main_is_free(w));
   return w->index < wf_u64_load(&workers->allowed, WF_RELAXED);
 }
 

@@ -9,7 +9,8 @@
 #include "task/guard.h"
 
 void wf_code_unref(wf_code *code) {
-  if (--code->refs != 0) return;
+  // Release: with what others did with it done; acquire: before its memory goes.
+  if (wf_u64_fetch_sub(&code->refs, 1, WF_ACQ_REL) != 1) return;
   wf_mem mem = code->mem;
   wf_mem_free(&mem, code, code->block);
 }
@@ -194,11 +195,11 @@ static wf_code *make_code(digest *g, uint32_t hash, bool known, bool no_jit) {
   if (code == NULL) return NULL;
   *code = (wf_code){.mem = *g->mem,
                     .block = block,
-                    .refs = 1,
                     .hash = hash,
                     .known = known,
                     .no_jit = no_jit,
                     .size = g->bytes.size};
+  wf_u64_init(&code->refs, 1);
   code->neffects = (uint32_t)(g->effects.size / sizeof(wf_effect));
   code->nglobals = (uint32_t)(g->globals.size / sizeof(wf_variable));
   char *at = (char *)(code + 1);

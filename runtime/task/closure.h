@@ -30,6 +30,7 @@
 #include <lua.h>
 #include <stdbool.h>
 
+#include "base/atomic.h"
 #include "base/list.h"
 #include "sched/vm.h"
 #include "task/effects.h"
@@ -40,7 +41,7 @@ enum { WF_CLOSURE_BUCKETS = 256, WF_CLOSURE_MAX = 512, WF_CLOSURE_BYTES = 8 << 2
 typedef struct wf_code {
   wf_mem mem;  // by value: the code may outlive the runtime that it was made in
   size_t block;
-  uint32_t refs;
+  wf_atomic_u64 refs;  // from every thread that has a message or a VM with it
   uint32_t hash;
   size_t size;  // of the dump
   uint8_t nupvalues;
@@ -70,7 +71,7 @@ typedef struct wf_closures {
   bool plain;  // splices nothing
 } wf_closures;
 
-static inline void wf_code_ref(wf_code *code) { code->refs++; }
+static inline void wf_code_ref(wf_code *code) { wf_u64_add(&code->refs, 1, WF_RELAXED); }
 void wf_code_unref(wf_code *code);
 
 // The VM's tables for it. Raises when memory is out.
