@@ -57,21 +57,33 @@ static const char module[] =
     "  return M\n"
     "end";
 
+// A function behind as many tables as the number says: somewhere on the way the table of what has
+// been seen is full.
+static const char crowd[] =
+    "jit.off()\n"
+    "require 'ffi'\n"
+    "aglobal = 1\n"
+    "local list, up = {}, {}\n"
+    "for i = 1, ... do list[i] = {} end\n"
+    "return list, function() return up, aglobal end";
+
 typedef struct world {
   meter here, there;
   weft *a, *b;
   int n, ref;  // how many values, and where they lie in the registry
 } world;
 
-static void open_world(world *w) {
+static void open_world(world *w, const char *code, int number) {
   *w = (world){0};
   weft_config config = {.alloc = metered, .alloc_ud = &w->here};
   w->a = two_vms_open(&config);
   config.alloc_ud = &w->there;
   w->b = two_vms_open(&config);
-  CHECK(luaL_dostring(weft_lua(w->a), values) == 0);
-  CHECK(luaL_dostring(weft_lua(w->b), module) == 0);
   lua_State *A = weft_lua(w->a);
+  CHECK(luaL_loadstring(A, code) == 0);
+  lua_pushinteger(A, number);
+  CHECK(lua_pcall(A, 1, LUA_MULTRET, 0) == 0);
+  CHECK(luaL_dostring(weft_lua(w->b), module) == 0);
   w->n = lua_gettop(A);
   lua_createtable(A, w->n, 0);
   lua_insert(A, 1);
@@ -124,9 +136,9 @@ static int pack(job *j) { return run(j->w->a, pack_protected, j); }
 static int unpack(job *j) { return run(j->w->b, unpack_protected, j); }
 
 // One crossing with the fail_at-th allocation of one side failing; true: none has failed.
-static bool run_once(long fail_at, bool there) {
+static bool run_once(const char *code, int number, long fail_at, bool there) {
   world w;
-  open_world(&w);
+  open_world(&w, code, number);
   job j = {.w = &w};
   meter *m = there ? &w.there : &w.here;
   m->calls = 0;
@@ -150,9 +162,14 @@ static bool run_once(long fail_at, bool there) {
 int main(void) {
   for (int there = 0; there <= 1; there++) {
     long n = 1;
-    while (n < 20000 && !run_once(n, there != 0)) n++;
+    while (n < 20000 && !run_once(values, 0, n, there != 0)) n++;
     CHECK(n > 30 && n < 20000);
     if (check_failed != 0) (void)fprintf(stderr, "%ld allocations\n", n);
+  }
+  for (int number = 24; number < 32; number++) {
+    long n = 1;
+    while (n < 1000 && !run_once(crowd, number, n, false)) n++;
+    CHECK(n > 5 && n < 1000);
   }
   return check_done();
 }

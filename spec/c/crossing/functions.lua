@@ -301,6 +301,24 @@ case('the cache is bounded', function()
   for i = 1, 1200 do equal(i, (fs[i]())) end
 end)
 
+case('a function that comes later stays what it was while the cache turns over', function()
+  for depth = 12, 17 do
+    local before, after = {}, {}
+    for i = 1, 600 do
+      before[i] = assert(loadstring(('return %d, "before", %d'):format(i, depth)))
+      after[i] = assert(loadstring(('return %d, "after", %d'):format(i, depth)))
+    end
+    local last = { 'last' }
+    local t = { function() return after, last, print end }
+    for _ = 1, depth do t = { t } end
+    t = pass { t, before }[1]
+    for _ = 1, depth do t = t[1] end
+    local fs, l = t[1]()
+    equal(600, (fs[600]()))
+    equal('last', l[1])
+  end
+end)
+
 case('a function with a large body', function()
   local lines = {}
   for i = 1, 3000 do
