@@ -47,18 +47,42 @@ static void push_globals(wf_vm *vm, lua_State *L) {
   lua_xmove(vm->L, L, 1);
 }
 
-// With the key on top and the environment at `env`: pushes the value, raw. A metatable stands for
-// one whose __index leads to the globals.
+// With a metatable on top: pushes its __index, or nil. (Asked for by name, it would be a string to
+// make, and that can start the collector.)
+static void push_index(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "__index") != 0) continue;
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pushnil(L);
+}
+
+enum { INDEX_CHAIN = 100 };  // as long as LuaJIT follows one
+
+// With the key on top and the environment at `env`: pushes the value, along the tables that stand
+// behind the environment. An __index that is a function stands for one that leads to the globals.
 static void push_global(wf_packer *p, lua_State *L, int env) {
-  lua_pushvalue(L, -1);
-  lua_rawget(L, env);
-  if (!lua_isnil(L, -1) || lua_topointer(L, env) == p->codec->globals) return;
-  if (!lua_getmetatable(L, env)) return;
-  lua_pop(L, 2);
-  push_globals(p->vm, L);
-  lua_pushvalue(L, -2);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
+  bool more = true;
+  lua_pushvalue(L, env);
+  for (int i = 0; i < INDEX_CHAIN; i++) {
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -2);
+    if (!lua_isnil(L, -1) || !more || !lua_getmetatable(L, -2)) {
+      lua_remove(L, -2);
+      return;
+    }
+    push_index(L);
+    lua_replace(L, -4);
+    lua_pop(L, 2);
+    if (lua_isnil(L, -1)) return;
+    if (lua_istable(L, -1)) continue;
+    more = false;
+    lua_pop(L, 1);
+    push_globals(p->vm, L);
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L);
 }
 
 // Pushes the value of the function's variable (the function is at 2, its environment at 3).

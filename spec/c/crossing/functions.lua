@@ -233,7 +233,28 @@ case('environments', function()
   local x, y = pass(f, g)
   assert(getfenv(x) ~= getfenv(y) and (x()) == 1 and y() == nil)
   equal(getfenv(x), getfenv((pass(x))) and getfenv(x))
-  aglobal = nil
+  -- What stands behind an environment, and behind that; the nearest comes first.
+  local far = { faraway = 'far', both = 'not this' }
+  local behind = setmetatable({ near = 'near', both = 'this' }, { __index = far })
+  local h = setfenv(function() return near, faraway, both, aglobal end,
+    setmetatable({}, { __index = behind }))
+  local n, r, o, gl = there(h)
+  assert(n == 'near' and r == 'far' and o == 'this' and gl == nil)
+  equal("global 'faraway' of arg 1: coroutine", (function()
+    far.faraway = coroutine.create(print)
+    return refused(print, h)
+  end)())
+  far.faraway = nil
+  setmetatable(far, { __index = behind })
+  equal(nil, (there(setfenv(function() return nowhere end, behind))))
+  setmetatable(_G, { __index = { inherited = 4 } })
+  equal(4, (there(function() return inherited end)))
+  setmetatable(_G, { __index = function(_, name) error('no global ' .. name) end })
+  equal(3, (there(setfenv(function() return aglobal end, setmetatable({}, { __index = _G })))))
+  equal(3, (there(setfenv(function() return aglobal end,
+    setmetatable({}, { __index = function(_, name) return _G[name] end })))))
+  equal(nil, (there(setfenv(function() return nowhere end, _G))))
+  setmetatable(_G, nil)
   -- What a function assigns stays out of the VM's globals.
   there_unchecked(function() leaked = 1 end)
   equal(nil, (there(function() return leaked end)))
