@@ -67,6 +67,14 @@ static const char crowd[] =
     "for i = 1, ... do list[i] = {} end\n"
     "return list, function() return up, aglobal end";
 
+// An int64 as deep as nothing is put off yet, in keys, where a table takes the most of the stack.
+static const char keys[] =
+    "jit.off()\n"
+    "require 'ffi'\n"
+    "local t = {7ULL}\n"
+    "for i = 1, 15 do t = {[t] = i} end\n"
+    "return t";
+
 typedef struct world {
   meter here, there;
   weft *a, *b;
@@ -99,6 +107,7 @@ static void close_world(world *w) {
 
 typedef struct job {
   world *w;
+  int below;  // what else lies on the stack
   wf_message m;
   bool ok;
 } job;
@@ -106,9 +115,11 @@ typedef struct job {
 // The values lie in the registry, as 1, 2, ….
 static int pack_protected(lua_State *L) {
   job *j = lua_touserdata(L, 1);
+  int list = 2 + j->below;
+  lua_settop(L, list - 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, j->w->ref);
-  for (int i = 1; i <= j->w->n; i++) lua_rawgeti(L, 2, i);
-  j->ok = wf_codec_pack(two_vms_vm(j->w->a), L, 3, j->w->n, WF_PACK_VALUES, &j->m);
+  for (int i = 1; i <= j->w->n; i++) lua_rawgeti(L, list, i);
+  j->ok = wf_codec_pack(two_vms_vm(j->w->a), L, list + 1, j->w->n, WF_PACK_VALUES, &j->m);
   return 0;
 }
 
@@ -159,7 +170,28 @@ static bool run_once(const char *code, int number, long fail_at, bool there) {
   return !reached;
 }
 
+// The stack is full at one place or another.
+static void full_stack(void) {
+  world w;
+  open_world(&w, keys, 0);
+  for (int below = 0; below < 120; below++) {
+    bool reached = true;
+    for (long n = 1; reached; n++) {
+      CHECK(n < 200);
+      (void)lua_gc(weft_lua(w.a), LUA_GCCOLLECT, 0);  // shrinks the stack
+      job j = {.w = &w, .below = below};
+      w.here.calls = 0;
+      w.here.fail_at = n;
+      if (pack(&j) == 0) wf_message_free(&j.m);
+      reached = w.here.calls >= n && n < 200;
+      w.here.fail_at = 0;
+    }
+  }
+  close_world(&w);
+}
+
 int main(void) {
+  full_stack();
   for (int there = 0; there <= 1; there++) {
     long n = 1;
     while (n < 20000 && !run_once(values, 0, n, there != 0)) n++;
