@@ -490,8 +490,9 @@ static bool pack(wf_packer *p, int top) {
   return false;
 }
 
-// More than all frames need at once: three slots each, and what the deepest does beyond.
-enum { STACK = 3 * WF_WIRE_DEPTH + 24 };
+// More than all frames need at once: three slots each, and what the deepest does beyond; and the
+// slots of a C function that is called there (wf_int64_read), so that no stack has to grow then.
+enum { STACK = 3 * WF_WIRE_DEPTH + 24 + LUA_MINSTACK };
 
 bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m) {
   if (pack_inline(L, first, n, m)) return true;

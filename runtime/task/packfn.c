@@ -47,18 +47,42 @@ static void push_globals(wf_vm *vm, lua_State *L) {
   lua_xmove(vm->L, L, 1);
 }
 
-// With the key on top and the environment at `env`: pushes the value, raw. A metatable stands for
-// one whose __index leads to the globals.
+// With a metatable on top: pushes its __index, or nil. (Asked for by name, it would be a string to
+// make, and that can start the collector.)
+static void push_index(lua_State *L) {
+  for (lua_pushnil(L); lua_next(L, -2) != 0; lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING || strcmp(lua_tostring(L, -2), "__index") != 0) continue;
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pushnil(L);
+}
+
+enum { INDEX_CHAIN = 100 };  // as long as LuaJIT follows one
+
+// With the key on top and the environment at `env`: pushes the value, along the tables that stand
+// behind the environment. An __index that is a function stands for one that leads to the globals.
 static void push_global(wf_packer *p, lua_State *L, int env) {
-  lua_pushvalue(L, -1);
-  lua_rawget(L, env);
-  if (!lua_isnil(L, -1) || lua_topointer(L, env) == p->codec->globals) return;
-  if (!lua_getmetatable(L, env)) return;
-  lua_pop(L, 2);
-  push_globals(p->vm, L);
-  lua_pushvalue(L, -2);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
+  bool more = true;
+  lua_pushvalue(L, env);
+  for (int i = 0; i < INDEX_CHAIN; i++) {
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -2);
+    if (!lua_isnil(L, -1) || !more || !lua_getmetatable(L, -2)) {
+      lua_remove(L, -2);
+      return;
+    }
+    push_index(L);
+    lua_replace(L, -4);
+    lua_pop(L, 2);
+    if (lua_isnil(L, -1)) return;
+    if (lua_istable(L, -1)) continue;
+    more = false;
+    lua_pop(L, 1);
+    push_globals(p->vm, L);
+  }
+  lua_pop(L, 1);
+  lua_pushnil(L);
 }
 
 // Pushes the value of the function's variable (the function is at 2, its environment at 3).
@@ -189,23 +213,49 @@ static wf_code *code_of(wf_packer *p) {
   return code;
 }
 
+// What stands behind the tag of a function: the number of its code, flags, the number of its
+// environment. The code is counted since it was put there; asked for anew it might be another one,
+// which nobody counts when the cache lets it go.
+typedef struct head {
+  wf_code *code;
+  bool own_env;
+  uint32_t env;
+} head;
+
+static uint64_t read_uleb(const uint8_t **at) {
+  uint64_t v = 0;
+  for (uint32_t shift = 0;; shift += 7) {
+    uint8_t b = *(*at)++;
+    v |= (uint64_t)(b & 0x7f) << shift;
+    if (b < 0x80) return v;
+  }
+}
+
+static head read_head(const wf_packer *p, uint64_t number) {
+  size_t place;
+  memcpy(&place, p->s->places.data + number * sizeof place, sizeof place);
+  const uint8_t *at = p->s->bytes.data + place + 1;
+  wf_code *const *codes = (wf_code *const *)(const void *)p->s->codes.data;
+  head h = {.code = codes[read_uleb(&at)]};
+  h.own_env = (*at++ & WF_WIRE_OWN_ENV) != 0;
+  h.env = (uint32_t)read_uleb(&at);
+  return h;
+}
+
 bool wf_pack_open_function(wf_packer *p, uint64_t number) {
   lua_State *L = p->L;
-  wf_code *code = code_of(p);
-  if (code == NULL) return false;
+  head h = read_head(p, number);
   wf_pack_frame *f = wf_pack_push_frame(p, number);
   f->is_function = true;
-  f->code = code;
+  f->code = h.code;
+  f->env = h.env;
   lua_getfenv(L, f->slot);
-  const void *env = lua_topointer(L, -1);
-  if (env == p->codec->own_env || code->nglobals == 0) {
+  if (h.own_env || h.code->nglobals == 0) {
     f->global = UINT32_MAX;
     lua_pushnil(L);
-  } else {
-    f->env = (uint32_t)wf_scratch_see(p->s, env, WF_SEEN_ENV)->value;
-    if (!wf_closure_push_names(p->vm, &p->codec->closures, L, code)) return wf_pack_no_memory(p);
+    return true;
   }
-  return true;
+  return wf_closure_push_names(p->vm, &p->codec->closures, L, h.code) || wf_pack_no_memory(p);
 }
 
 static bool wanted_by_name(wf_packer *p, bool *ok) {

@@ -57,21 +57,41 @@ static const char module[] =
     "  return M\n"
     "end";
 
+// A function behind as many tables as the number says: somewhere on the way the table of what has
+// been seen is full.
+static const char crowd[] =
+    "jit.off()\n"
+    "require 'ffi'\n"
+    "aglobal = 1\n"
+    "local list, up = {}, {}\n"
+    "for i = 1, ... do list[i] = {} end\n"
+    "return list, function() return up, aglobal end";
+
+// An int64 as deep as nothing is put off yet, in keys, where a table takes the most of the stack.
+static const char keys[] =
+    "jit.off()\n"
+    "require 'ffi'\n"
+    "local t = {7ULL}\n"
+    "for i = 1, 15 do t = {[t] = i} end\n"
+    "return t";
+
 typedef struct world {
   meter here, there;
   weft *a, *b;
   int n, ref;  // how many values, and where they lie in the registry
 } world;
 
-static void open_world(world *w) {
+static void open_world(world *w, const char *code, int number) {
   *w = (world){0};
   weft_config config = {.alloc = metered, .alloc_ud = &w->here};
   w->a = two_vms_open(&config);
   config.alloc_ud = &w->there;
   w->b = two_vms_open(&config);
-  CHECK(luaL_dostring(weft_lua(w->a), values) == 0);
-  CHECK(luaL_dostring(weft_lua(w->b), module) == 0);
   lua_State *A = weft_lua(w->a);
+  CHECK(luaL_loadstring(A, code) == 0);
+  lua_pushinteger(A, number);
+  CHECK(lua_pcall(A, 1, LUA_MULTRET, 0) == 0);
+  CHECK(luaL_dostring(weft_lua(w->b), module) == 0);
   w->n = lua_gettop(A);
   lua_createtable(A, w->n, 0);
   lua_insert(A, 1);
@@ -87,6 +107,7 @@ static void close_world(world *w) {
 
 typedef struct job {
   world *w;
+  int below;  // what else lies on the stack
   wf_message m;
   bool ok;
 } job;
@@ -94,9 +115,11 @@ typedef struct job {
 // The values lie in the registry, as 1, 2, ….
 static int pack_protected(lua_State *L) {
   job *j = lua_touserdata(L, 1);
+  int list = 2 + j->below;
+  lua_settop(L, list - 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, j->w->ref);
-  for (int i = 1; i <= j->w->n; i++) lua_rawgeti(L, 2, i);
-  j->ok = wf_codec_pack(two_vms_vm(j->w->a), L, 3, j->w->n, WF_PACK_VALUES, &j->m);
+  for (int i = 1; i <= j->w->n; i++) lua_rawgeti(L, list, i);
+  j->ok = wf_codec_pack(two_vms_vm(j->w->a), L, list + 1, j->w->n, WF_PACK_VALUES, &j->m);
   return 0;
 }
 
@@ -124,9 +147,9 @@ static int pack(job *j) { return run(j->w->a, pack_protected, j); }
 static int unpack(job *j) { return run(j->w->b, unpack_protected, j); }
 
 // One crossing with the fail_at-th allocation of one side failing; true: none has failed.
-static bool run_once(long fail_at, bool there) {
+static bool run_once(const char *code, int number, long fail_at, bool there) {
   world w;
-  open_world(&w);
+  open_world(&w, code, number);
   job j = {.w = &w};
   meter *m = there ? &w.there : &w.here;
   m->calls = 0;
@@ -147,12 +170,38 @@ static bool run_once(long fail_at, bool there) {
   return !reached;
 }
 
+// The stack is full at one place or another.
+static void full_stack(void) {
+  world w;
+  open_world(&w, keys, 0);
+  for (int below = 0; below < 120; below++) {
+    bool reached = true;
+    for (long n = 1; reached; n++) {
+      CHECK(n < 200);
+      (void)lua_gc(weft_lua(w.a), LUA_GCCOLLECT, 0);  // shrinks the stack
+      job j = {.w = &w, .below = below};
+      w.here.calls = 0;
+      w.here.fail_at = n;
+      if (pack(&j) == 0) wf_message_free(&j.m);
+      reached = w.here.calls >= n && n < 200;
+      w.here.fail_at = 0;
+    }
+  }
+  close_world(&w);
+}
+
 int main(void) {
+  full_stack();
   for (int there = 0; there <= 1; there++) {
     long n = 1;
-    while (n < 20000 && !run_once(n, there != 0)) n++;
+    while (n < 20000 && !run_once(values, 0, n, there != 0)) n++;
     CHECK(n > 30 && n < 20000);
     if (check_failed != 0) (void)fprintf(stderr, "%ld allocations\n", n);
+  }
+  for (int number = 24; number < 32; number++) {
+    long n = 1;
+    while (n < 1000 && !run_once(crowd, number, n, false)) n++;
+    CHECK(n > 5 && n < 1000);
   }
   return check_done();
 }

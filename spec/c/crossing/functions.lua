@@ -233,7 +233,28 @@ case('environments', function()
   local x, y = pass(f, g)
   assert(getfenv(x) ~= getfenv(y) and (x()) == 1 and y() == nil)
   equal(getfenv(x), getfenv((pass(x))) and getfenv(x))
-  aglobal = nil
+  -- What stands behind an environment, and behind that; the nearest comes first.
+  local far = { faraway = 'far', both = 'not this' }
+  local behind = setmetatable({ near = 'near', both = 'this' }, { __index = far })
+  local h = setfenv(function() return near, faraway, both, aglobal end,
+    setmetatable({}, { __index = behind }))
+  local n, r, o, gl = there(h)
+  assert(n == 'near' and r == 'far' and o == 'this' and gl == nil)
+  equal("global 'faraway' of arg 1: coroutine", (function()
+    far.faraway = coroutine.create(print)
+    return refused(print, h)
+  end)())
+  far.faraway = nil
+  setmetatable(far, { __index = behind })
+  equal(nil, (there(setfenv(function() return nowhere end, behind))))
+  setmetatable(_G, { __index = { inherited = 4 } })
+  equal(4, (there(function() return inherited end)))
+  setmetatable(_G, { __index = function(_, name) error('no global ' .. name) end })
+  equal(3, (there(setfenv(function() return aglobal end, setmetatable({}, { __index = _G })))))
+  equal(3, (there(setfenv(function() return aglobal end,
+    setmetatable({}, { __index = function(_, name) return _G[name] end })))))
+  equal(nil, (there(setfenv(function() return nowhere end, _G))))
+  setmetatable(_G, nil)
   -- What a function assigns stays out of the VM's globals.
   there_unchecked(function() leaked = 1 end)
   equal(nil, (there(function() return leaked end)))
@@ -299,6 +320,24 @@ case('the cache is bounded', function()
   for i = 1, 1200 do fs[i] = assert(loadstring(('return %d, aname%d'):format(i, i))) end
   fs = pass(fs)
   for i = 1, 1200 do equal(i, (fs[i]())) end
+end)
+
+case('a function that comes later stays what it was while the cache turns over', function()
+  for depth = 12, 17 do
+    local before, after = {}, {}
+    for i = 1, 600 do
+      before[i] = assert(loadstring(('return %d, "before", %d'):format(i, depth)))
+      after[i] = assert(loadstring(('return %d, "after", %d'):format(i, depth)))
+    end
+    local last = { 'last' }
+    local t = { function() return after, last, print end }
+    for _ = 1, depth do t = { t } end
+    t = pass { t, before }[1]
+    for _ = 1, depth do t = t[1] end
+    local fs, l = t[1]()
+    equal(600, (fs[600]()))
+    equal('last', l[1])
+  end
 end)
 
 case('a function with a large body', function()
