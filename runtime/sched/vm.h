@@ -124,7 +124,7 @@ typedef struct wf_vm {
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
   const void *globals, *default_case, *case_type, *view_type;
-  int refs[32];            // registry references (sched/vm.h: wf_vm_ref)
+  int refs[40];            // registry references (sched/vm.h: wf_vm_ref)
   struct wf_codec *codec;  // once a value has crossed (task/codec.h)
   uint64_t paths_version;  // of the search paths that it has (task/isolated.h)
   uint64_t settled;        // the count of switches at the last collection of wf_hooks.settle
@@ -175,6 +175,7 @@ typedef enum wf_vm_ref {
   WF_REF_REPORT,     // lua/weft/internal/report.lua: report(kind)
   WF_REF_ANCHORS,    // what wf_vm_anchor keeps
   WF_REF_FUNCTIONS,  // Lua functions whose code is known: function -> its entry (task/closure.h)
+  WF_REF_PROTOS,     // bytecode's address -> a function that has it, weak (task/closure.c)
   WF_REF_FACTORIES,  // slot -> factory
   WF_REF_GLOBAL_NAMES,  // slot -> the names of globals that the code reads
   WF_REF_NAMES,         // values that cross by name, both ways (task/names.h)

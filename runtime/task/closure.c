@@ -46,19 +46,28 @@ enum {
   PROTO_NO_JIT = 8,
 };
 
-// No function of LuaJIT's tells whether jit.off was called for a function, so it is read where
-// LuaJIT keeps it, provided that what the dump says is found around it.
-static bool is_jit_off(const wf_dump *d, const void *function) {
-  if (!d->fr2 || sizeof(void *) != 8) return false;
-  const wf_proto *top = wf_dump_top(d);
+static const uint8_t *bytecode_of(const void *function) {
   const uint8_t *pc;
   memcpy(&pc, (const char *)function + FUNCTION_PC, sizeof(void *));
-  const uint8_t *proto = pc - PROTO_SIZE;
+  return pc;
+}
+
+// Whether the prototype is where it is looked for: what the dump says is found around it.
+static bool is_found(const wf_dump *d, const void *function) {
+  if (!d->fr2 || sizeof(void *) != 8) return false;
+  const wf_proto *top = wf_dump_top(d);
+  const uint8_t *proto = bytecode_of(function) - PROTO_SIZE;
   uint32_t ncode;
   memcpy(&ncode, proto + PROTO_NCODE, sizeof ncode);
   return ncode == top->ncode + 1 && proto[PROTO_NPARAMS] == top->nparams &&
-         proto[PROTO_FRAME_SIZE] == top->frame_size && proto[PROTO_NUPVALUES] == top->nupvalues &&
-         (proto[PROTO_FLAGS] & PROTO_NO_JIT) != 0;
+         proto[PROTO_FRAME_SIZE] == top->frame_size && proto[PROTO_NUPVALUES] == top->nupvalues;
+}
+
+// No function of LuaJIT's tells whether jit.off was called for a function, so it is read where
+// LuaJIT keeps it.
+static bool is_jit_off(const void *function) {
+  const uint8_t *proto = bytecode_of(function) - PROTO_SIZE;
+  return (proto[PROTO_FLAGS] & PROTO_NO_JIT) != 0;
 }
 
 // The cache ----------------------------------------------------------------------------------
@@ -102,14 +111,18 @@ static void drop(wf_vm *vm, wf_closures *closures, wf_closure *c) {
   wf_mem_free(&vm->rt->mem, c, sizeof *c);
 }
 
-// The functions that are known by their address: anew, as some may have lost their entry.
-static void forget_functions(wf_vm *vm, lua_State *L) {
+static void new_weak_table(wf_vm *vm, lua_State *L, const char *mode, wf_vm_ref ref) {
   lua_newtable(L);
   lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
+  lua_pushstring(L, mode);
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  wf_vm_set_ref(vm, L, WF_REF_FUNCTIONS);
+  wf_vm_set_ref(vm, L, ref);
+}
+
+// The functions that are known by their address: anew, as some may have lost their entry.
+static void forget_functions(wf_vm *vm, lua_State *L) {
+  new_weak_table(vm, L, "k", WF_REF_FUNCTIONS);
 }
 
 void wf_closure_open(wf_vm *vm, lua_State *L) {
@@ -118,6 +131,7 @@ void wf_closure_open(wf_vm *vm, lua_State *L) {
   lua_newtable(L);
   wf_vm_set_ref(vm, L, WF_REF_GLOBAL_NAMES);
   forget_functions(vm, L);
+  new_weak_table(vm, L, "v", WF_REF_PROTOS);
 }
 
 static bool is_full(const wf_closures *closures, size_t more) {
@@ -240,7 +254,9 @@ static int enter(lua_State *L, void *ud) {
   bool known;
   lua_settop(L, 2);
   if (!take_dump(g, L, &known)) return luaL_error(L, "not enough memory");
-  bool no_jit = known && is_jit_off(&g->dump, lua_topointer(L, 2));
+  const void *function = lua_topointer(L, 2);
+  bool found = known && is_found(&g->dump, function);
+  bool no_jit = found && is_jit_off(function);
   const char *bytes = (const char *)g->bytes.data;
   uint32_t hash = hash_of(bytes, g->bytes.size);
   wf_closure *c = find(job->closures, hash, bytes, g->bytes.size, no_jit);
@@ -254,16 +270,42 @@ static int enter(lua_State *L, void *ud) {
   lua_pushvalue(L, 2);
   lua_pushlightuserdata(L, c);
   lua_rawset(L, -3);
+  if (found) {
+    job->closures->by_proto = true;
+    wf_vm_push_ref(job->vm, L, WF_REF_PROTOS);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)bytecode_of(function));
+    lua_pushvalue(L, 2);
+    lua_rawset(L, -3);
+  }
   job->entry = c;
   return 0;
 }
 
-wf_code *wf_closure_known(wf_vm *vm, lua_State *L, int idx) {
+// The entry of the function on top of the stack, which is popped; NULL: none.
+static wf_closure *pop_entry(wf_vm *vm, lua_State *L) {
   wf_vm_push_ref(vm, L, WF_REF_FUNCTIONS);
-  lua_pushvalue(L, idx);
+  lua_insert(L, -2);
   lua_rawget(L, -2);
   wf_closure *c = lua_touserdata(L, -1);
   lua_pop(L, 2);
+  return c;
+}
+
+// Of another closure that shares the prototype, as those have that a loop makes: while that one
+// lives, the bytecode is where it was. (A dump and its hash cost 3 us.)
+static wf_closure *entry_of_sibling(wf_vm *vm, lua_State *L, int idx) {
+  const void *function = lua_topointer(L, idx);
+  wf_vm_push_ref(vm, L, WF_REF_PROTOS);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)bytecode_of(function));
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+  return pop_entry(vm, L);
+}
+
+wf_code *wf_closure_known(wf_vm *vm, const wf_closures *closures, lua_State *L, int idx) {
+  lua_pushvalue(L, idx);
+  wf_closure *c = pop_entry(vm, L);
+  if (c == NULL && closures->by_proto) c = entry_of_sibling(vm, L, idx);
   return c != NULL ? c->code : NULL;
 }
 

@@ -68,7 +68,8 @@ typedef struct wf_closures {
   int slots;  // that were ever used
   size_t bytes;
   int nfree, free_slots[WF_CLOSURE_MAX];
-  bool plain;  // splices nothing
+  bool plain;     // splices nothing
+  bool by_proto;  // prototypes are where they are looked for (closure.c)
 } wf_closures;
 
 static inline void wf_code_ref(wf_code *code) { wf_u64_add(&code->refs, 1, WF_RELAXED); }
@@ -80,8 +81,9 @@ void wf_closure_open(wf_vm *vm, lua_State *L);
 void wf_closure_init(wf_closures *closures);
 void wf_closure_free(wf_vm *vm, wf_closures *closures);
 
-// The code of the Lua function at idx when it was asked for before, else NULL.
-wf_code *wf_closure_known(wf_vm *vm, lua_State *L, int idx);
+// The code of the Lua function at idx, when it or another with the same prototype was asked for
+// before, else NULL.
+wf_code *wf_closure_known(wf_vm *vm, const wf_closures *closures, lua_State *L, int idx);
 
 // The same for any; NULL when memory is out. No Lua code runs meanwhile.
 wf_code *wf_closure_code(wf_vm *vm, wf_closures *closures, lua_State *L, int idx);

@@ -199,7 +199,7 @@ static bool put_env(wf_packer *p) {
 
 // The code of the function on top; NULL: p says why not.
 static wf_code *code_of(wf_packer *p) {
-  wf_code *code = wf_closure_known(p->vm, p->L, lua_gettop(p->L));
+  wf_code *code = wf_closure_known(p->vm, &p->codec->closures, p->L, lua_gettop(p->L));
   if (WF_LIKELY(code != NULL)) return code;
   // A function that has not crossed before may be of a module that has been loaded since.
   if (wf_pack_has_news(p)) {
@@ -264,7 +264,8 @@ static bool wanted_by_name(wf_packer *p, bool *ok) {
   if (lua_iscfunction(p->L, -1)) {
     if (push_name(p, true)) return true;
     *ok = wf_pack_refuse(p, "C function that is in no module");
-  } else if (wf_closure_known(p->vm, p->L, lua_gettop(p->L)) == NULL && is_own(p->L)) {
+  } else if (wf_closure_known(p->vm, &p->codec->closures, p->L, lua_gettop(p->L)) == NULL &&
+             is_own(p->L)) {
     return push_name(p, true);
   }
   return false;
