@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "lib/lib.h"
+#include "task/blocking.h"
 #include "task/codec.h"
 #include "task/hog.h"
 #include "task/isolated.h"
@@ -53,6 +54,7 @@ static const wf_hooks hooks = {
     .start_portable = wf_spawn_start,
     .drop_portable = wf_spawn_drop,
     .open_isolated = wf_api_open_isolated,
+    .retire = wf_api_retire,
 };
 
 static weft_status fail(weft *w, weft_status status, const char *words) {
@@ -162,6 +164,7 @@ void wf_api_let_go(weft *w) {
 void wf_api_free(weft *w) {
   wf_runtime *rt = &w->rt;
   if (!w->stuck) {
+    if (rt->workers != NULL) wf_blocking_drop_all(rt);
     wf_workers_close(rt);
     wf_isolated_close(rt);
   }

@@ -33,6 +33,9 @@ lua_State *wf_api_new_state(wf_runtime *rt);
 bool wf_api_open_isolated(wf_worker *worker);
 void wf_api_close_isolated(wf_worker *worker);
 
+// wf_hooks.retire.
+bool wf_api_retire(wf_worker *worker);
+
 // Puts it into the universe of L. After a failure only wf_api_free is left to call.
 weft_status wf_api_attach(weft *w, lua_State *L);
 

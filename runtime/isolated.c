@@ -9,6 +9,7 @@
 #include "api.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
+#include "task/blocking.h"
 #include "task/codec.h"
 #include "task/park.h"
 #include "task/task.h"
@@ -82,4 +83,13 @@ void wf_api_close_isolated(wf_worker *worker) {
   worker->isolated = NULL;
   if (worker->vm == vm) worker->vm = NULL;
   close_vm(worker->rt, vm, vm->host);
+}
+
+bool wf_api_retire(wf_worker *worker) {
+  const wf_vm *vm = worker->isolated;
+  // Its tasks, or objects that wait for something, may still matter.
+  if (vm != NULL && (vm->stats.tasks != 0 || !wf_list_empty(&vm->held))) return false;
+  if (!wf_blocking_retire(worker)) return false;
+  wf_api_close_isolated(worker);
+  return true;
 }

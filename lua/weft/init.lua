@@ -5,7 +5,7 @@ local _, raw = ...
 
 local rawset = rawset
 local report = raw.import "report"
-local future = raw.import "future"
+local future, map = raw.import "future", raw.import "map"
 local choose = raw.import "select"
 
 ---@class weft
@@ -31,6 +31,11 @@ weft.spawn = raw.spawn
 ---@type fun(fn: function, ...: any): weft.Future
 weft.parallel = future.parallel
 
+-- Runs fn(...) as an isolated task on a thread of its own, for code that blocks its thread; its
+-- results, or raises its error. At most 64 at a time: further calls wait, in order.
+---@type fun(fn: function, ...: any): ...
+weft.blocking = future.blocking
+
 -- fn runs first in every VM for isolated tasks that is made from now on.
 ---@type fun(fn: function)
 weft.on_vm = raw.on_vm
@@ -39,7 +44,11 @@ weft.on_vm = raw.on_vm
 -- field n. The first failure keeps further items from starting: nil, err, i.
 ---@alias weft.map_options {limit?: integer, ctx?: weft.Context}
 ---@type fun(list: any[], fn: function, opts?: weft.map_options): table?, any, integer?
-weft.map = raw.import "map"
+weft.map = map.map
+
+-- The same on all workers, in isolated tasks (default limit: twice the workers).
+---@type fun(list: any[], fn: function, opts?: weft.map_options): table?, any, integer?
+weft.pmap = map.pmap
 
 -- Whether fn(...) could start as an isolated task: true and the bytes that would be sent, or nil
 -- and why not. Starts nothing.

@@ -24,7 +24,8 @@ typedef struct wait_kind {
 static const wait_kind wait_kinds[] = {{"lock", WF_WAIT_MUTEX},
                                        {"wait", WF_WAIT_WAITGROUP},
                                        {"await", WF_WAIT_AWAIT},
-                                       {"require", WF_WAIT_AWAIT}};
+                                       {"require", WF_WAIT_AWAIT},
+                                       {"blocking", WF_WAIT_BLOCKING}};
 
 // queue_wait(queue, kind, ctx[, arg number]) -> true; nil, err. `kind` counts wait_kinds from 1.
 static int l_queue_wait(lua_State *L) {

@@ -4,6 +4,7 @@
 
 #include "lib/arg.h"
 #include "lib/lib.h"
+#include "task/blocking.h"
 #include "task/isolated.h"
 
 // spawn(fn, …)
@@ -24,6 +25,16 @@ static int l_start_job(lua_State *L) {
   return 0;
 }
 
+// start_blocking(future, fn, …): the same on a thread of its own
+static int l_start_blocking(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  lua_pushvalue(L, 1);
+  wf_job *job = wf_job_new(vm, L);
+  lua_replace(L, 1);
+  wf_blocking_start(vm, L, 2, job);
+  return 0;
+}
+
 // answer_job(job, ok, …) -> true; false, why a value cannot cross
 static int l_answer_job(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
@@ -39,7 +50,7 @@ static int l_answer_job(lua_State *L) {
 
 // fail_job(job): there is no memory to say why
 static int l_fail_job(lua_State *L) {
-  wf_job_fail(lua_touserdata(L, 1));
+  wf_job_fail(wf_door_vm(L), lua_touserdata(L, 1));
   return 0;
 }
 
@@ -61,6 +72,7 @@ static int l_nworkers(lua_State *L) {
 void wf_lib_open_spawn(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"spawn", l_spawn},
                                        {"start_job", l_start_job},
+                                       {"start_blocking", l_start_blocking},
                                        {"answer_job", l_answer_job},
                                        {"fail_job", l_fail_job},
                                        {"on_vm", l_on_vm},

@@ -55,6 +55,8 @@ typedef struct wf_hooks {
   void (*drop_portable)(struct wf_runtime *rt, struct wf_portable *item);
   // Makes the worker's VM for isolated tasks. False: no memory.
   bool (*open_isolated)(struct wf_worker *worker);
+  // A thread for blocking calls has had none for long: true when it ends, and its VM has gone.
+  bool (*retire)(struct wf_worker *worker);
 } wf_hooks;
 
 typedef struct wf_runtime {

@@ -9,6 +9,7 @@
 enum {
   SHARE_NS = 10000000,    // isolated tasks of a busy worker wait at most that long for a turn
   SEARCH_NS = 30000,      // look for work for that long before sleeping: a wake-up costs as much
+  LINGER_NS = 5000000000,  // a thread for blocking calls that has none ends after that
   CHECK_NS = 1000000000,  // between two looks at the quota
   OLDEST_EVERY = 61,      // a worker's own oldest portable task, so that none waits for ever
   START_EVERY = 16,       // rounds of ready tasks until another portable one is started
@@ -233,7 +234,10 @@ static bool sleep_announced(wf_worker *w, bool *quiet) {
     uint64_t now = wf_clock_machine_ns();
     timeout = next > now ? next - now : 0;
   }
+  if (w->index >= workers->count && timeout > LINGER_NS) timeout = LINGER_NS;
+  uint64_t before = wf_clock_machine_ns();
   wait_on_loop(w, timeout);
+  w->lingered = w->index >= workers->count && wf_clock_machine_ns() - before >= LINGER_NS;
   return true;
 }
 
@@ -277,6 +281,7 @@ bool wf_turn(wf_worker *w) {
     wf_turn_found(w);
     return true;
   }
+  if (WF_UNLIKELY(w->lingered) && w->rt->hooks->retire(w)) return false;
   if (wf_turn_work(w, WF_BATCH)) return true;
   check_quota(workers);
   wf_portable *item = takes_work(w) ? search(w) : NULL;

@@ -38,6 +38,8 @@ typedef struct wf_worker {
   wf_atomic_u64 steals;
   pthread_t thread;  // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had
+  bool lingered;         // it has slept for long
+  bool retired;          // its thread ends, for want of blocking calls
 } wf_worker;
 
 typedef enum wf_outcome {

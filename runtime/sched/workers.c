@@ -20,6 +20,13 @@ uint32_t wf_workers_count(const wf_runtime *rt) {
 
 // Threads -------------------------------------------------------------------------------------
 
+// The thread has yet to be started: asleep, as far as others can see.
+static void put_to_sleep(wf_workers *workers, wf_worker *w) {
+  wf_idle_announce(&workers->idle, w->index, false);
+  while (!wf_inbox_doze(&w->inbox)) (void)wf_worker_open_mail(w);
+  (void)wf_idle_quiet(&workers->idle);
+}
+
 static void *thread_main(void *arg) {
   wf_worker *w = arg;
   wf_workers *workers = w->rt->workers;
@@ -27,6 +34,11 @@ static void *thread_main(void *arg) {
   while (wf_turn(w)) {
   }
   wf_lock_acquire(&workers->lock);
+  if (w->retired) {
+    // As it was before its thread was started.
+    w->started = w->retired = false;
+    put_to_sleep(workers, w);
+  }
   workers->running--;
   (void)pthread_cond_broadcast(&workers->changed);
   wf_lock_release(&workers->lock);
@@ -49,17 +61,21 @@ static int create_thread(wf_worker *w) {
   return rc;
 }
 
-static int start(wf_workers *workers, wf_worker *w) {
-  wf_lock_acquire(&workers->lock);
+static int start_locked(wf_workers *workers, wf_worker *w) {
   w->started = true;
   workers->running++;
   int rc = create_thread(w);
-  if (rc != 0) {
-    w->started = false;
-    w->broken = true;
-    workers->running--;
-    workers->thread_error = rc;
-  }
+  if (rc == 0) return 0;
+  w->started = false;
+  workers->running--;
+  workers->thread_error = rc;
+  return rc;
+}
+
+static int start(wf_workers *workers, wf_worker *w) {
+  wf_lock_acquire(&workers->lock);
+  int rc = start_locked(workers, w);
+  w->broken = rc != 0;
   wf_lock_release(&workers->lock);
   return rc;
 }
@@ -123,14 +139,6 @@ static wf_worker *new_worker(wf_runtime *rt, uint32_t index) {
   return NULL;
 }
 
-// The thread has yet to be started: asleep, as far as others can see.
-static void put_to_sleep(wf_workers *workers, wf_worker *w) {
-  wf_idle_announce(&workers->idle, w->index, false);
-  bool dozes = wf_inbox_doze(&w->inbox);
-  WF_CHECK(dozes);
-  (void)wf_idle_quiet(&workers->idle);
-}
-
 static void free_all(wf_workers *workers) {
   wf_runtime *rt = workers->rt;
   for (uint32_t i = 0; workers->list != NULL && i < workers->places; i++) {
@@ -178,6 +186,7 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_u64_init(&workers->quiescent, 0);
   wf_u64_init(&workers->stopping, 0);
   wf_lock_init(&workers->lock, WF_RANK_RUNTIME);
+  wf_list_init(&workers->calls);
   pthread_condattr_t attr;
   int rc = pthread_condattr_init(&attr);
   WF_CHECK(rc == 0);
@@ -190,6 +199,18 @@ bool wf_workers_open(wf_runtime *rt) {
   // Places without a worker so far are quiet too, and nobody wakes them.
   for (uint32_t i = workers->count; i < workers->places; i++) (void)wf_idle_quiet(&workers->idle);
   return true;
+}
+
+int wf_workers_start_locked(wf_workers *workers, uint32_t index) {
+  wf_worker *w = workers->list[index];
+  if (w == NULL) {
+    w = new_worker(workers->rt, index);
+    if (w == NULL) return ENOMEM;
+    workers->list[index] = w;
+    wf_idle_hold(&workers->idle);  // which put_to_sleep takes back
+    put_to_sleep(workers, w);
+  }
+  return w->started ? 0 : start_locked(workers, w);
 }
 
 bool wf_workers_stop(wf_runtime *rt, uint64_t timeout_ns) {

@@ -36,10 +36,12 @@ typedef struct wf_workers {
   wf_atomic_u64 virtual_ns;   // the common time of virtual clocks
   wf_atomic_u64 quiescent;    // 1: nothing can ever happen; worker 0 is to say so
   wf_atomic_u64 stopping;     // 1: the threads are to end
-  wf_lock lock;               // of the next four; WF_RANK_RUNTIME
+  wf_lock lock;               // of what follows; WF_RANK_RUNTIME
   pthread_cond_t changed;
   uint32_t running;           // threads that have not ended
   int thread_error;           // errno of the last thread that could not be created
+  wf_link calls;              // of weft.blocking, that wait for a place, in order
+  uint64_t busy;              // places that have one: a bit each, from `count` on
 } wf_workers;
 
 // Makes the workers ready, if they are not yet. False: no memory, or no descriptors. Worker 0.
@@ -63,7 +65,7 @@ int wf_workers_ensure(struct wf_runtime *rt);
 // memory, and it is still the caller's.
 bool wf_workers_push(struct wf_runtime *rt, wf_worker *from, wf_portable *item);
 
-// Gives the blocking place `index` a thread, if it has none. 0 or an errno.
-int wf_workers_start(wf_workers *workers, uint32_t index);
+// Gives the place its worker and its thread, if it has none. 0 or an errno. The lock is held.
+int wf_workers_start_locked(wf_workers *workers, uint32_t index);
 
 #endif

@@ -4,8 +4,10 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 #include "base/check.h"
+#include "task/blocking.h"
 #include "task/codec.h"
 #include "task/isolated.h"
 #include "task/mark.h"
@@ -34,23 +36,26 @@ static void open_workers(wf_vm *vm, lua_State *L, const char *call) {
 }
 
 // Raises `'call': why`, for the reason on top of the stack.
-static void refuse(lua_State *L, const char *call) {
+_Noreturn static void refuse(lua_State *L, const char *call) {
   wf_site_push_where(L);
   lua_pushfstring(L, "'%s': ", call);
   lua_pushvalue(L, -3);
   lua_concat(L, 3);
-  lua_error(L);
+  (void)lua_error(L);
+  __builtin_unreachable();
 }
 
-void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
+void wf_spawn_no_thread(lua_State *L, const char *call, int error) {
+  char words[128];
+  lua_pushfstring(L, "no thread can be created: %s",
+                  uv_strerror_r(uv_translate_sys_error(error), words, sizeof words));
+  refuse(L, call);
+}
+
+wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
   wf_runtime *rt = vm->rt;
   if (vm->orphaned) wf_site_raise(L, "weft has been closed");
   open_workers(vm, L, call);
-  int error = wf_workers_ensure(rt);
-  if (WF_UNLIKELY(error != 0)) {
-    lua_pushfstring(L, "no worker thread can be created: %s", strerror(error));
-    refuse(L, call);
-  }
   wf_isolated_note_paths(vm, L);
   uint32_t site = wf_site_here(vm, L);
   wf_message m;
@@ -65,12 +70,26 @@ void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call)
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
   wf_site_copy(vm, site, s->created);
-  if (!wf_workers_push(rt, vm->worker, &s->portable)) {
-    free_spawned(rt, s);
-    wf_site_raise(L, "not enough memory");
-  }
+  return &s->portable;
+}
+
+void wf_spawn_sent(wf_vm *vm, wf_job *job) {
   if (job != NULL) wf_obj_hold(&job->held, &job->obj);  // its answer is opened on this thread
   vm->stats.spawned++;
+}
+
+void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
+  wf_portable *item = wf_spawn_pack(vm, L, first, job, call);
+  int error = wf_workers_ensure(vm->rt);
+  if (WF_UNLIKELY(error != 0)) {
+    wf_spawn_drop(vm->rt, item);
+    wf_spawn_no_thread(L, call, error);
+  }
+  if (WF_UNLIKELY(!wf_workers_push(vm->rt, vm->worker, item))) {
+    wf_spawn_drop(vm->rt, item);
+    wf_site_raise(L, "not enough memory");
+  }
+  wf_spawn_sent(vm, job);
 }
 
 void wf_spawn_drop(wf_runtime *rt, wf_portable *item) {
@@ -138,7 +157,7 @@ void wf_spawn_start(wf_worker *worker, wf_portable *item) {
   wf_job *job = s->job;
   if (worker->isolated == NULL && !rt->hooks->open_isolated(worker)) {
     // Somebody who has a VM already may have more luck; who has none cannot even say so.
-    if (job != NULL) wf_job_fail(job);
+    if (job != NULL) wf_worker_post(job->obj.vm->worker, &job->mail);
     free_spawned(rt, s);
     return;
   }
@@ -146,7 +165,7 @@ void wf_spawn_start(wf_worker *worker, wf_portable *item) {
   if (lua_cpcall(call.vm->L, start_protected, &call) != 0) {
     lua_pop(call.vm->L, 1);
     if (s->job != NULL) {
-      wf_job_fail(job);
+      wf_job_fail(call.vm, job);
     } else if (wf_vm_call_protected(call.vm, fail_protected, &call) != 0) {
       wf_runtime_fail(call.vm);
     }
@@ -220,12 +239,18 @@ static void open_answer(wf_mail *mail) {
   let_go(&job->obj);
 }
 
+// The place of a blocking call is free again.
+static void post_answer(wf_vm *vm, wf_job *job) {
+  wf_worker_post(job->obj.vm->worker, &job->mail);
+  if (vm->worker->index >= vm->rt->workers->count) wf_blocking_done(vm->worker);
+}
+
 bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, int first) {
   wf_message m;
   if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_RESULTS, &m)) return false;
   job->results = m;
-  wf_worker_post(job->obj.vm->worker, &job->mail);
+  post_answer(vm, job);
   return true;
 }
 
-void wf_job_fail(wf_job *job) { wf_worker_post(job->obj.vm->worker, &job->mail); }
+void wf_job_fail(wf_vm *vm, wf_job *job) { post_answer(vm, job); }

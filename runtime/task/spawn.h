@@ -28,6 +28,13 @@ typedef struct wf_job {
 // and then nothing has happened: it cannot cross, no memory, no thread.
 void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call);
 
+// The two halves of it: packing, which raises, and, when that has been handed over, the count.
+wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call);
+void wf_spawn_sent(wf_vm *vm, wf_job *job);
+
+// Raises that there is no thread: the errno of pthread_create.
+_Noreturn void wf_spawn_no_thread(lua_State *L, const char *call, int error);
+
 // Pushes a job for the Future on top of L's stack (popped). It goes with its proxy unless it is
 // spawned. Raises when memory is out.
 wf_job *wf_job_new(wf_vm *vm, lua_State *L);
@@ -38,7 +45,7 @@ wf_job *wf_job_new(wf_vm *vm, lua_State *L);
 bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, int first);
 
 // The same where there is no memory for anything.
-void wf_job_fail(wf_job *job);
+void wf_job_fail(wf_vm *vm, wf_job *job);
 
 // wf_hooks.start_portable, wf_hooks.drop_portable.
 void wf_spawn_start(wf_worker *worker, wf_portable *item);

@@ -6,6 +6,7 @@ static const char *const reason_names[] = {
     [WF_WAIT_CHAN_SEND] = "chan send", [WF_WAIT_SELECT] = "select",
     [WF_WAIT_SLEEP] = "sleep",         [WF_WAIT_MUTEX] = "mutex",
     [WF_WAIT_WAITGROUP] = "waitgroup", [WF_WAIT_AWAIT] = "await",
+    [WF_WAIT_BLOCKING] = "blocking",
 };
 
 const char *wf_reason_name(wf_reason reason) { return reason_names[reason]; }

@@ -23,6 +23,7 @@ typedef enum wf_reason {
   WF_WAIT_MUTEX,
   WF_WAIT_WAITGROUP,
   WF_WAIT_AWAIT,
+  WF_WAIT_BLOCKING,
 } wf_reason;
 
 const char *wf_reason_name(wf_reason reason);

@@ -8,7 +8,7 @@ local failures = raw.import("report").failures
 local error, type, unpack, select, setmetatable = error, type, unpack, select, setmetatable
 local getmetatable, newproxy, pcall, ALL = getmetatable, newproxy, pcall, math.huge
 local go = raw.go
-local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
+local WAIT_AWAIT, WAIT_BLOCKING = 3, 5  -- runtime/lib/queue.c: wait_kinds
 
 ---@class weft.Future
 local Future = {}
@@ -105,7 +105,7 @@ local function wait(self, name, ctx)
   local over, err = raw.ctx_over(ctx, name, 1)
   if over == nil then return nil, err end
   if self.settled then return true end
-  return raw.queue_wait(self[0], WAIT_AWAIT, ctx)
+  return raw.queue_wait(self[0], self.waiting or WAIT_AWAIT, ctx)
 end
 
 -- Waits for the task and returns its results, or raises its error: a string with the task's
@@ -171,6 +171,15 @@ function M.parallel(fn, ...)
   local self = new_future()
   raw.start_job(self, "parallel", fn, ...)
   return self
+end
+
+function M.blocking(fn, ...)
+  if type(fn) ~= "function" then raw.bad_arg(1, "blocking", "function", fn) end
+  raw.check_can_park("blocking")
+  local self = new_future()
+  self.waiting = WAIT_BLOCKING
+  raw.start_blocking(self, fn, ...)
+  return self:await()
 end
 
 -- The task of a job, in the VM where it is done.

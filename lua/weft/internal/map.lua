@@ -4,17 +4,18 @@ local _, raw = ...
 
 local type, floor, pcall, error = type, math.floor, pcall, error
 local protect = raw.import("task").protect
+local parallel = raw.import("future").parallel
 local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
 local DEFAULT_LIMIT = 16
 
-local function options(opts)
-  if opts == nil then return DEFAULT_LIMIT, nil end
-  if type(opts) ~= "table" then raw.bad_arg(3, "map", "table of options", opts) end
-  local limit, ctx = opts.limit or DEFAULT_LIMIT, opts.ctx
+local function options(name, opts, default)
+  if opts == nil then return default, nil end
+  if type(opts) ~= "table" then raw.bad_arg(3, name, "table of options", opts) end
+  local limit, ctx = opts.limit or default, opts.ctx
   if type(limit) ~= "number" or limit < 1 or limit ~= floor(limit) then
-    raw.bad_arg(3, "map", "limit as integer >= 1", limit)
+    raw.bad_arg(3, name, "limit as integer >= 1", limit)
   end
-  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(3, "map", "ctx as context", ctx) end
+  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(3, name, "ctx as context", ctx) end
   return limit, ctx
 end
 
@@ -22,8 +23,17 @@ local function fail(job, err, i)
   if not job.failed then job.failed, job.err, job.index = true, err, i end
 end
 
+-- An item on another core: its results, or its error, raised as it was.
+local function far(job, i)
+  local ok, v, err = parallel(job.fn, job.list[i], i):try()
+  if not ok then error(v, 0) end
+  return v, err
+end
+
+local function near(job, i) return job.fn(job.list[i], i) end
+
 local function do_item(job, i)
-  local v, err = job.fn(job.list[i], i)
+  local v, err = job.call(job, i)
   if v == nil and err ~= nil then
     fail(job, err, i)
   else
@@ -51,18 +61,18 @@ local function start(job, workers, ctx)
   return raw.queue_wait(job.queue, WAIT_AWAIT, ctx)
 end
 
-local function map(list, fn, opts)
-  if type(list) ~= "table" then raw.bad_arg(1, "map", "table", list) end
-  if type(fn) ~= "function" then raw.bad_arg(2, "map", "function", fn) end
-  local limit, ctx = options(opts)
-  local over, err = raw.ctx_over(ctx, "map", 3)
+local function run(name, call, list, fn, opts, default)
+  if type(list) ~= "table" then raw.bad_arg(1, name, "table", list) end
+  if type(fn) ~= "function" then raw.bad_arg(2, name, "function", fn) end
+  local limit, ctx = options(name, opts, default)
+  local over, err = raw.ctx_over(ctx, name, 3)
   if over == nil then return nil, err end
   local n = #list
   local results = { n = n }
   if n == 0 then return results end
-  local job = { list = list, fn = fn, n = n, next = 1, results = results, ctx = ctx, running = 0,
+  local job = { list = list, fn = fn, call = call, n = n, next = 1, results = results, ctx = ctx, running = 0,
     failed = false, err = false, index = 0, queue = raw.queue() }
-  raw.check_can_park("map")
+  raw.check_can_park(name)
   local fine, ok
   fine, ok, err = pcall(start, job, limit < n and limit or n, ctx)
   if not fine or not ok then job.failed = true end  -- no further item is started
@@ -72,4 +82,10 @@ local function map(list, fn, opts)
   return results
 end
 
-return map
+local M = {}
+
+function M.map(list, fn, opts) return run("map", near, list, fn, opts, DEFAULT_LIMIT) end
+
+function M.pmap(list, fn, opts) return run("pmap", far, list, fn, opts, 2 * raw.nworkers()) end
+
+return M
