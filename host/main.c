@@ -9,7 +9,9 @@
 #include "options.h"
 #include "signals.h"
 
-enum { EXIT_BAD_SCRIPT = 1, EXIT_BAD_END = 2 };
+// The end of main is the end of the program, whatever isolated tasks do; what they have no more
+// than a moment for goes with the process.
+enum { EXIT_BAD_SCRIPT = 1, EXIT_BAD_END = 2, CLOSE_WAIT_MS = 20 };
 
 static int complain(const weft *w) {
   (void)fprintf(stderr, "weft: %s\n", weft_error(w));
@@ -31,6 +33,7 @@ static int run(const options *o, int argc, char **argv) {
   weft *w = NULL;
   weft_config config = o->config;
   config.on_interrupt = signals_on_interrupt;
+  config.close_wait_ms = CLOSE_WAIT_MS;
   weft_status status = weft_open(&config, &w);
   if (status != WEFT_OK) {
     (void)fprintf(stderr, "weft: cannot start: %s\n",

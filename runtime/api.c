@@ -146,7 +146,16 @@ static void stop_workers(weft *w) {
   wf_runtime *rt = &w->rt;
   uint32_t wait_ms = w->config.close_wait_ms != 0 ? w->config.close_wait_ms : 1000;
   w->stuck = !wf_workers_stop(rt, (uint64_t)wait_ms * 1000000);
-  if (w->stuck || rt->workers == NULL) return;
+  if (rt->workers == NULL) return;
+  for (uint32_t i = 1; w->stuck && i < rt->workers->places; i++) {
+    const wf_worker *worker = rt->workers->list[i];
+    if (worker == NULL || !worker->started) continue;
+    char words[128];
+    (void)snprintf(words, sizeof words,
+                   "weft: closing: the thread of worker %u does not end: a task keeps it\n", i);
+    rt->log(rt->log_ud, words);
+  }
+  if (w->stuck) return;
   for (uint32_t i = 0; i < rt->workers->places; i++) {
     if (rt->workers->list[i] != NULL) wf_api_close_isolated(rt->workers->list[i]);
   }

@@ -84,3 +84,29 @@ void wf_lock_release(wf_lock *lock) {
   int rc = pthread_mutex_unlock(&lock->mutex);
   WF_CHECK(rc == 0);
 }
+
+// On the monotonic clock.
+void wf_lock_cond_init(pthread_cond_t *cond) {
+  pthread_condattr_t attr;
+  int rc = pthread_condattr_init(&attr);
+  WF_CHECK(rc == 0);
+#ifndef __APPLE__
+  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+#endif
+  rc = pthread_cond_init(cond, &attr);
+  WF_CHECK(rc == 0);
+  (void)pthread_condattr_destroy(&attr);
+}
+
+struct timespec wf_lock_deadline(uint64_t ns) {
+  struct timespec end;
+#ifdef __APPLE__
+  (void)clock_gettime(CLOCK_REALTIME, &end);
+#else
+  (void)clock_gettime(CLOCK_MONOTONIC, &end);
+#endif
+  uint64_t rest = (uint64_t)end.tv_nsec + ns % 1000000000;
+  end.tv_sec += (time_t)(ns / 1000000000 + rest / 1000000000);
+  end.tv_nsec = (long)(rest % 1000000000);
+  return end;
+}

@@ -8,6 +8,8 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
 
 // From the outermost to the innermost.
 typedef enum wf_rank {
@@ -32,6 +34,12 @@ void wf_lock_acquire(wf_lock *lock);
 bool wf_lock_try(wf_lock *lock);
 
 void wf_lock_release(wf_lock *lock);
+
+// A condition that is waited for with wf_lock_deadline's moment.
+void wf_lock_cond_init(pthread_cond_t *cond);
+
+// So long from now, for pthread_cond_timedwait.
+struct timespec wf_lock_deadline(uint64_t ns);
 
 // Ends the program in a debug build when this thread does not hold it.
 void wf_lock_assert_held(const wf_lock *lock);

@@ -3,6 +3,8 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "sched/workers.h"
+#include "task/ask.h"
 #include "task/leaks.h"
 #include "task/obj.h"
 #include "task/park.h"
@@ -57,7 +59,7 @@ static void push_task(lua_State *L, wf_task *task) {
   set_number(L, "id", (double)task->id);
   set_string(L, "state", wf_task_state_name(task));
   set_number(L, "since", (double)(task->since_ns - vm->start_ns) / 1e9);
-  set_number(L, "vm", 1);
+  set_number(L, "vm", wf_ask_vm_number(vm));
   push_where(L, task);
   lua_setfield(L, -2, "where");
   push_label(L, task);
@@ -108,6 +110,12 @@ static int l_task_stacks(lua_State *L) {
     }
     lua_rawset(L, -3);
   }
+  return 1;
+}
+
+// other_tasks() -> array of records of the tasks of all other VMs, each with `stack`
+static int l_other_tasks(lua_State *L) {
+  wf_ask_tasks(wf_door_vm(L), L);
   return 1;
 }
 
@@ -189,15 +197,15 @@ static int l_stats(lua_State *L) {
   const wf_vm *vm = wf_door_vm(L);
   const wf_vm_stats *s = &vm->stats;
   lua_createtable(L, 0, 16);
-  set_number(L, "tasks", (double)s->tasks);
+  set_number(L, "tasks", (double)wf_workers_tasks(vm->rt));
   set_number(L, "ready", wf_vm_ready(vm));
-  set_number(L, "workers", 1);
+  set_number(L, "workers", wf_workers_count(vm->rt));
   set_number(L, "spawned", (double)s->spawned);
   set_number(L, "switches", (double)s->switches);
   set_number(L, "parks", (double)s->parks);
   set_number(L, "polls", (double)s->polls);
   set_number(L, "preemptions", (double)s->preemptions);
-  set_number(L, "steals", 0);
+  set_number(L, "steals", (double)wf_workers_steals(vm->rt));
   set_number(L, "timers", vm->timers.count);
   set_number(L, "timers_fired", (double)s->timers);
   set_number(L, "lock_waits", (double)s->lock_waits);
@@ -215,6 +223,7 @@ static int l_stats(lua_State *L) {
 void wf_lib_open_report(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"tasks", l_tasks},
                                        {"task_stacks", l_task_stacks},
+                                       {"other_tasks", l_other_tasks},
                                        {"collect", l_collect},
                                        {"leaks_now", l_leaks_now},
                                        {"pending_failures", l_pending_failures},

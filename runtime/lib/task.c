@@ -6,6 +6,7 @@
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "sched/workers.h"
 #include "task/obj.h"
 #include "task/panic.h"
 #include "task/site.h"
@@ -114,7 +115,7 @@ static int l_id(lua_State *L) {
 }
 
 static int l_ntasks(lua_State *L) {
-  lua_pushnumber(L, (lua_Number)wf_door_vm(L)->stats.tasks);
+  lua_pushnumber(L, (lua_Number)wf_workers_tasks(wf_door_vm(L)->rt));
   return 1;
 }
 

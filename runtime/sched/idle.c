@@ -140,11 +140,12 @@ static bool claim(wf_idle *idle, uint32_t worker, uint64_t why) {
   return true;
 }
 
+// The last ones first: worker 0 is the one that may have something better to do.
 static bool claim_any(wf_idle *idle) {
-  for (uint32_t i = 0; i * PER_WORD < idle->searchers; i++) {
+  for (uint32_t i = (idle->searchers + PER_WORD - 1) / PER_WORD; i-- > 0;) {
     uint64_t bits;
     while ((bits = asleep_in(idle, i)) != 0) {
-      uint32_t worker = i * PER_WORD + (uint32_t)__builtin_ctzll(bits);
+      uint32_t worker = i * PER_WORD + 63 - (uint32_t)__builtin_clzll(bits);
       if (claim(idle, worker, search_bit(worker))) return true;
     }
   }

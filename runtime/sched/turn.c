@@ -284,7 +284,9 @@ bool wf_turn(wf_worker *w) {
   if (WF_UNLIKELY(w->lingered) && w->rt->hooks->retire(w)) return false;
   if (wf_turn_work(w, WF_BATCH)) return true;
   check_quota(workers);
-  wf_portable *item = takes_work(w) ? search(w) : NULL;
+  bool takes = takes_work(w);
+  if (!takes) wf_turn_found(w);  // whoever woke it to search meant somebody who does
+  wf_portable *item = takes ? search(w) : NULL;
   if (item != NULL) {
     start(w, item);
     return true;

@@ -56,7 +56,8 @@ bool wf_worker_has_ready(wf_vm *vm) {
 
 void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
   worker->rt->hooks->run_batch(vm, max);
-  if (worker->index == 0) wf_monitor_settle(worker);
+  if (WF_LIKELY(worker->index == 0)) wf_monitor_settle(worker);
+  if (vm == worker->isolated) wf_u64_store(&worker->live, vm->stats.tasks, WF_RELAXED);
   wf_worker_fire_timers(worker);
   poll_loop(worker, vm);
 }

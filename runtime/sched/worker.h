@@ -36,6 +36,7 @@ typedef struct wf_worker {
   uint32_t rounds;     // of tasks
   bool asleep;         // it waits for something to happen; pairs with wf_monitor.asleep
   wf_atomic_u64 steals;
+  wf_atomic_u64 live;  // tasks of its VM for isolated ones, as of its last round
   pthread_t thread;  // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had
   bool lingered;         // it has slept for long

@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/check.h"
+#include "base/peek.h"
 #include "sched/cores.h"
 #include "sched/runtime.h"
 #include "sched/turn.h"
@@ -16,6 +16,26 @@ enum { STACK_BYTES = 1 << 20 };
 uint32_t wf_workers_count(const wf_runtime *rt) {
   if (rt->workers != NULL) return rt->workers->count;
   return rt->nworkers != 0 ? rt->nworkers : wf_cores_available();
+}
+
+uint64_t wf_workers_tasks(const wf_runtime *rt) {
+  const wf_workers *workers = rt->workers;
+  uint64_t tasks = rt->vm.stats.tasks;
+  if (workers == NULL) return tasks;
+  tasks += wf_u64_load(&workers->unstarted, WF_RELAXED);
+  for (uint32_t i = 0; i < workers->places; i++) {
+    const wf_worker *w = wf_load_acquire(&workers->list[i]);
+    if (w != NULL) tasks += wf_u64_load(&w->live, WF_RELAXED);
+  }
+  return tasks;
+}
+
+uint64_t wf_workers_steals(const wf_runtime *rt) {
+  uint64_t steals = 0;
+  for (uint32_t i = 0; rt->workers != NULL && i < rt->workers->count; i++) {
+    steals += wf_u64_load(&rt->workers->list[i]->steals, WF_RELAXED);
+  }
+  return steals;
 }
 
 // Threads -------------------------------------------------------------------------------------
@@ -30,7 +50,7 @@ static void put_to_sleep(wf_workers *workers, wf_worker *w) {
 static void *thread_main(void *arg) {
   wf_worker *w = arg;
   wf_workers *workers = w->rt->workers;
-  (void)wf_idle_leave(&workers->idle, w->index, true, false);
+  w->searching = wf_idle_leave(&workers->idle, w->index, true, false) == WF_IDLE_TO_SEARCH;
   while (wf_turn(w)) {
   }
   wf_lock_acquire(&workers->lock);
@@ -187,13 +207,7 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_u64_init(&workers->stopping, 0);
   wf_lock_init(&workers->lock, WF_RANK_RUNTIME);
   wf_list_init(&workers->calls);
-  pthread_condattr_t attr;
-  int rc = pthread_condattr_init(&attr);
-  WF_CHECK(rc == 0);
-  (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  rc = pthread_cond_init(&workers->changed, &attr);
-  WF_CHECK(rc == 0);
-  (void)pthread_condattr_destroy(&attr);
+  wf_lock_cond_init(&workers->changed);
   rt->workers = workers;
   for (uint32_t i = 1; i < workers->count; i++) put_to_sleep(workers, workers->list[i]);
   // Places without a worker so far are quiet too, and nobody wakes them.
@@ -206,7 +220,7 @@ int wf_workers_start_locked(wf_workers *workers, uint32_t index) {
   if (w == NULL) {
     w = new_worker(workers->rt, index);
     if (w == NULL) return ENOMEM;
-    workers->list[index] = w;
+    wf_store_release(&workers->list[index], w);  // pairs with wf_workers_tasks
     wf_idle_hold(&workers->idle);  // which put_to_sleep takes back
     put_to_sleep(workers, w);
   }
@@ -222,11 +236,7 @@ bool wf_workers_stop(wf_runtime *rt, uint64_t timeout_ns) {
     wf_worker *w = workers->list[i];
     if (w != NULL && w->started) wf_loop_wake(&w->loop);
   }
-  struct timespec end;
-  (void)clock_gettime(CLOCK_MONOTONIC, &end);
-  uint64_t end_ns = (uint64_t)end.tv_nsec + timeout_ns % WF_NS_PER_S;
-  end.tv_sec += (time_t)(timeout_ns / WF_NS_PER_S + end_ns / WF_NS_PER_S);
-  end.tv_nsec = (long)(end_ns % WF_NS_PER_S);
+  struct timespec end = wf_lock_deadline(timeout_ns);
   int rc = 0;
   while (workers->running != 0 && rc == 0) {
     rc = pthread_cond_timedwait(&workers->changed, &workers->lock.mutex, &end);

@@ -34,6 +34,7 @@ typedef struct wf_workers {
   wf_atomic_u64 allowed;      // so many of `count` take new work: the quota may have changed
   wf_atomic_u64 checked_ns;   // when the quota was looked at last
   wf_atomic_u64 virtual_ns;   // the common time of virtual clocks
+  wf_atomic_u64 unstarted;    // portable tasks and blocking calls that have not begun
   wf_atomic_u64 quiescent;    // 1: nothing can ever happen; worker 0 is to say so
   wf_atomic_u64 stopping;     // 1: the threads are to end
   wf_lock lock;               // of what follows; WF_RANK_RUNTIME
@@ -56,6 +57,11 @@ void wf_workers_close(struct wf_runtime *rt);
 
 // How many workers there are, or would be: the cores that this process may use, unless configured.
 uint32_t wf_workers_count(const struct wf_runtime *rt);
+
+// Live tasks of all VMs, unstarted ones included; portable tasks that were stolen. From any worker:
+// others go on meanwhile.
+uint64_t wf_workers_tasks(const struct wf_runtime *rt);
+uint64_t wf_workers_steals(const struct wf_runtime *rt);
 
 // Makes sure that somebody will run portable tasks. 0, or the errno of the thread that could not be
 // created. Worker 0, or any other while it runs a task.

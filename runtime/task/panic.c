@@ -4,6 +4,7 @@
 #include "task/panic.h"
 
 #include <lauxlib.h>
+#include <string.h>
 
 #include "sched/runtime.h"
 #include "task/park.h"
@@ -26,6 +27,54 @@ static void push_creator(lua_State *L, const wf_task *task) {
                   wf_site_text(task->vm, task->site));
 }
 
+// The panic of an isolated task, on its way to the main VM.
+typedef struct far_panic {
+  wf_mail mail;
+  wf_runtime *rt;
+  uint64_t task;
+  size_t trace;  // where the traceback begins in the text, after the error's words
+  size_t size;
+  char text[];
+} far_panic;
+
+static int receive(lua_State *L) {
+  far_panic *far = lua_touserdata(L, 1);
+  wf_vm *vm = &far->rt->vm;
+  wf_vm_push_ref(vm, L, WF_REF_ON_PANIC);
+  bool handled = vm->refs[WF_REF_ON_PANIC] != LUA_NOREF && lua_isfunction(L, -1);
+  lua_pushstring(L, far->text);
+  lua_pushstring(L, far->text + far->trace);
+  if (handled) {
+    lua_pushnumber(L, (lua_Number)far->task);
+    wf_task_go(vm, L, 2)->flags |= WF_TASK_HANDLER;
+    return 0;
+  }
+  lua_pushfstring(L, "panic: %s\n%s\n", lua_tostring(L, -2), lua_tostring(L, -1));
+  wf_runtime_end(vm, L, WF_END_PANIC);
+  return 0;
+}
+
+static void open_far_panic(wf_mail *mail) {
+  far_panic *far = wf_container_of(mail, far_panic, mail);
+  wf_runtime *rt = far->rt;
+  if (wf_vm_call_protected(&rt->vm, receive, far) != 0) wf_runtime_fail(&rt->vm);
+  wf_mem_free(&rt->mem, far, sizeof *far + far->size);
+}
+
+// The values at err and trace (strings) go to the main VM: its weft.on_panic, or the end.
+static void send_home(lua_State *L, wf_vm *vm, uint64_t task, int err, int trace) {
+  wf_trace_push_error_text(L, err);
+  size_t words = strlen(lua_tostring(L, -1)) + 1, more = strlen(lua_tostring(L, trace)) + 1;
+  far_panic *far = wf_mem_new(&vm->rt->mem, sizeof *far + words + more);
+  if (far == NULL) luaL_error(L, "not enough memory");
+  *far = (far_panic){.mail.open = open_far_panic, .rt = vm->rt, .task = task};
+  far->trace = words;
+  far->size = words + more;
+  memcpy(far->text, lua_tostring(L, -1), words);
+  memcpy(far->text + words, lua_tostring(L, trace), more);
+  wf_worker_post(&vm->rt->worker, &far->mail);
+}
+
 // L: error, traceback (with creator). Starts on_panic's function in a task, or ends the runtime.
 static void deliver(lua_State *L, const failure *f) {
   wf_vm *vm = f->vm;
@@ -42,6 +91,10 @@ static void deliver(lua_State *L, const failure *f) {
       return;
     }
     lua_pop(L, 1);
+  }
+  if (vm != &vm->rt->vm) {
+    send_home(L, vm, f->task != NULL ? f->task->id : 0, err, trace);
+    return;
   }
   lua_pushliteral(L, "panic: ");
   wf_trace_push_error_text(L, err);

@@ -23,6 +23,7 @@ typedef struct spawned {
 } spawned;
 
 static void free_spawned(wf_runtime *rt, spawned *s) {
+  wf_u64_sub(&rt->workers->unstarted, 1, WF_RELAXED);
   wf_message_free(&s->message);
   wf_mem_free(&rt->mem, s, sizeof *s);
 }
@@ -70,6 +71,7 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
   wf_site_copy(vm, site, s->created);
+  wf_u64_add(&rt->workers->unstarted, 1, WF_RELAXED);
   return &s->portable;
 }
 
@@ -138,6 +140,7 @@ static int start_protected(lua_State *L) {
     lua_settop(L, first + 1);
   }
   label_task(wf_task_go(vm, L, 1), s, site);
+  wf_u64_store(&vm->worker->live, vm->stats.tasks, WF_RELAXED);
   s->job = NULL;  // the task's
   return 0;
 }

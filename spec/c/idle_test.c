@@ -175,11 +175,11 @@ static void does_what_it_says(void) {
   for (int i = 0; i < 70; i++) count += woken[i];
   CHECK(count == 0);
   wf_idle_found(&idle);  // and may have more than it needs
-  CHECK(woken[1] == 1 && wf_idle_leave(&idle, 1, false, false) == WF_IDLE_TO_SEARCH);
-  wf_idle_wake(&idle, 69);
-  wf_idle_wake(&idle, 69);
-  CHECK(woken[69] == 1 && wf_idle_leave(&idle, 69, false, false) == WF_IDLE_WOKEN);
-  CHECK(wf_idle_leave(&idle, 68, false, false) == WF_IDLE_NOT_WOKEN);
+  CHECK(woken[69] == 1 && wf_idle_leave(&idle, 69, false, false) == WF_IDLE_TO_SEARCH);
+  wf_idle_wake(&idle, 1);
+  wf_idle_wake(&idle, 1);
+  CHECK(woken[1] == 1 && wf_idle_leave(&idle, 1, false, false) == WF_IDLE_WOKEN);
+  CHECK(wf_idle_leave(&idle, 2, false, false) == WF_IDLE_NOT_WOKEN);
   wf_idle_hold(&idle);
   for (int i = 0; i < 70; i++) CHECK(!wf_idle_quiet(&idle));
   CHECK(wf_idle_release(&idle));

@@ -12,9 +12,22 @@ M.failures = setmetatable({}, { __mode = "k" })
 
 local function by_id(a, b) return a.id < b.id end
 
-function M.tasks()
-  local tasks = raw.tasks()
+-- This VM's tasks, and those of the others.
+local function own_tasks()
+  local stacks, tasks = raw.task_stacks(), raw.tasks()
+  for _, task in ipairs(tasks) do task.stack = stacks[task.id] or "" end
+  return tasks
+end
+
+local function all_tasks(tasks)
+  for _, task in ipairs(raw.other_tasks()) do tasks[#tasks + 1] = task end
   sort(tasks, by_id)
+  return tasks
+end
+
+function M.tasks()
+  local tasks = all_tasks(raw.tasks())
+  for _, task in ipairs(tasks) do task.stack = nil end
   return tasks
 end
 
@@ -45,6 +58,7 @@ local function paragraphs(tasks)
   for i, group in ipairs(order) do
     local task = group.first
     local head = format("task %d [%s]", task.id, describe(task, now))
+    if task.vm ~= 1 then head = format("%s in VM %d", head, task.vm) end
     if group.count > 1 then head = format("%s and %d more like it", head, group.count - 1) end
     out[i] = format("%s:\n%s\ncreated by %s\n", head, task.stack, task.created_by)
   end
@@ -53,9 +67,7 @@ end
 
 -- All tasks, as text.
 function M.stacks()
-  local stacks, tasks = raw.task_stacks(), M.tasks()
-  for _, task in ipairs(tasks) do task.stack = stacks[task.id] or "" end
-  return paragraphs(tasks)
+  return paragraphs(all_tasks(own_tasks()))
 end
 
 ---@param opts? weft.leaks_options
@@ -88,6 +100,9 @@ local function failure_text()
 end
 
 local reports = {}
+
+-- What another VM's report asks this one for.
+reports.gather = own_tasks
 
 function reports.deadlock()
   local text = "fatal error: all tasks are asleep - deadlock!\n\n" .. M.stacks()
