@@ -34,6 +34,7 @@ static int run(const options *o, int argc, char **argv) {
   weft_config config = o->config;
   config.on_interrupt = signals_on_interrupt;
   config.close_wait_ms = CLOSE_WAIT_MS;
+  config.close_quietly = 1;
   weft_status status = weft_open(&config, &w);
   if (status != WEFT_OK) {
     (void)fprintf(stderr, "weft: cannot start: %s\n",

@@ -147,7 +147,7 @@ static void stop_workers(weft *w) {
   uint32_t wait_ms = w->config.close_wait_ms != 0 ? w->config.close_wait_ms : 1000;
   w->stuck = !wf_workers_stop(rt, (uint64_t)wait_ms * 1000000);
   if (rt->workers == NULL) return;
-  for (uint32_t i = 1; w->stuck && i < rt->workers->places; i++) {
+  for (uint32_t i = 1; w->stuck && !w->config.close_quietly && i < rt->workers->places; i++) {
     const wf_worker *worker = rt->workers->list[i];
     if (worker == NULL || !worker->started) continue;
     char words[128];

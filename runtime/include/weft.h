@@ -86,6 +86,8 @@ typedef struct weft_config {
    * does not is named through on_log and left running, with all memory of the runtime. Default:
    * 1000. */
   uint32_t close_wait_ms;
+  /* Not zero: the process is about to end, and nobody needs to hear of what was left running. */
+  int close_quietly;
   /* Reports, through on_log, each task that keeps the others of its VM waiting for more than that
    * many milliseconds; the report of one that does not come to an end is made while it goes on, by
    * a thread of the runtime's own, and on_log is called there. Default: nobody watches. */

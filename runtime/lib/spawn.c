@@ -39,7 +39,7 @@ static int l_start_blocking(lua_State *L) {
 static int l_answer_job(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_job *job = lua_touserdata(L, 1);
-  if (!wf_job_answer(vm, L, job, 2)) {
+  if (!wf_job_answer(vm, L, job, lua_toboolean(L, 2) != 0, 3)) {
     lua_pushboolean(L, 0);
     lua_insert(L, -2);
     return 2;

@@ -221,13 +221,13 @@ static int answer_protected(lua_State *L) {
   lua_getfield(L, -1, "settle_job");
   wf_vm_push_anchor(vm, L, call->job->future);
   int first = lua_gettop(L) + 1;
-  if (call->job->results.count == 0) {
-    lua_pushboolean(L, 0);
+  lua_pushboolean(L, call->job->state == WF_JOB_DONE);
+  if (call->job->state == WF_JOB_LOST) {
     lua_pushliteral(L, "not enough memory");
     lua_pushliteral(L, "");
   } else if (!wf_codec_unpack(vm, L, &call->job->results)) {
     lua_pushboolean(L, 0);
-    lua_insert(L, first);
+    lua_replace(L, first);
     lua_settop(L, first + 1);
     lua_pushliteral(L, "");
   }
@@ -248,10 +248,11 @@ static void post_answer(wf_vm *vm, wf_job *job) {
   if (vm->worker->index >= vm->rt->workers->count) wf_blocking_done(vm->worker);
 }
 
-bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, int first) {
+bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, bool ok, int first) {
   wf_message m;
   if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_RESULTS, &m)) return false;
   job->results = m;
+  job->state = ok ? WF_JOB_DONE : WF_JOB_FAILED;
   post_answer(vm, job);
   return true;
 }

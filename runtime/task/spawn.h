@@ -20,7 +20,8 @@ typedef struct wf_job {
   wf_held held;
   wf_mail mail;        // its way back
   int future;          // wf_vm_anchor: who gets the results
-  wf_message results;  // as settle_job in lua/weft/internal/future.lua takes them
+  enum { WF_JOB_LOST, WF_JOB_DONE, WF_JOB_FAILED } state;  // lost: there was no memory to say more
+  wf_message results;  // or error and traceback
 } wf_job;
 
 // Starts the function at index `first` of L's stack with the values above it as a portable task.
@@ -39,10 +40,10 @@ _Noreturn void wf_spawn_no_thread(lua_State *L, const char *call, int error);
 // spawned. Raises when memory is out.
 wf_job *wf_job_new(wf_vm *vm, lua_State *L);
 
-// In the VM where it was done: sends the values from index `first` on (true and results, or false,
-// error, traceback) back. False: one of them cannot cross; why is on top of the stack, and the job
+// In the VM where it was done: sends the values from index `first` on (results, or error and
+// traceback) back. False: one of them cannot cross; why is on top of the stack, and the job
 // is still to be answered. Raises when memory is out, likewise.
-bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, int first);
+bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, bool ok, int first);
 
 // The same where there is no memory for anything.
 void wf_job_fail(wf_vm *vm, wf_job *job);
