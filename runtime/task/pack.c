@@ -490,25 +490,6 @@ static bool pack(wf_packer *p, int top) {
   return false;
 }
 
-// A hook for calls is Lua code, and would be called for the C functions that packing calls.
-typedef struct hook {
-  lua_Hook fn;
-  int mask, count;
-} hook;
-
-static hook lift_hook(lua_State *L) {
-  hook h = {.mask = lua_gethookmask(L)};
-  if ((h.mask & (LUA_MASKCALL | LUA_MASKRET)) == 0) return h;
-  h.fn = lua_gethook(L);
-  h.count = lua_gethookcount(L);
-  (void)lua_sethook(L, NULL, 0, 0);
-  return h;
-}
-
-static void put_hook_back(lua_State *L, const hook *h) {
-  if (h->fn != NULL) (void)lua_sethook(L, h->fn, h->mask, h->count);
-}
-
 // More than all frames need at once: three slots each, and what the deepest does beyond; and the
 // slots of a C function that is called there (wf_int64_read), so that no stack has to grow then.
 enum { STACK = 3 * WF_WIRE_DEPTH + 24 + LUA_MINSTACK };
@@ -530,9 +511,9 @@ bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_
   p.s = codec->scratch != NULL ? codec->scratch : wf_scratch_new(&vm->rt->mem);
   if (p.s == NULL) wf_site_raise(L, "not enough memory");
   codec->scratch = NULL;
-  hook lifted = lift_hook(L);
+  wf_guard_hook hook = wf_guard_lift_hook(L);
   bool ok = pack(&p, top);
-  put_hook_back(L, &lifted);
+  wf_guard_put_hook_back(L, &hook);
   if (ok && !wf_scratch_finish(p.s, (uint32_t)n, p.plain, m)) ok = wf_pack_no_memory(&p);
   wf_scratch_reset(p.s);
   if (codec->scratch == NULL) {
