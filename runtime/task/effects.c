@@ -64,15 +64,18 @@ static uint32_t writer_of(const finder *f, uint32_t pc, uint32_t reg) {
   return UINT32_MAX;
 }
 
-// The captured or global variable that was loaded into the temporary.
-static wf_variable loaded(const finder *f, uint32_t pc, uint32_t reg) {
-  uint32_t from = writer_of(f, pc, reg);
-  wf_variable none = {.kind = WF_NO_VARIABLE};
-  if (from == UINT32_MAX || wf_dump_is_local(f->d, f->p, pc, reg)) return none;
-  uint32_t ins = ins_at(f, from);
+// The captured or global variable that the instruction loads.
+static wf_variable loaded_by(const finder *f, uint32_t pc) {
+  uint32_t ins = pc != UINT32_MAX ? ins_at(f, pc) : 0;
   if (op_of(ins) == WF_OP_UGET) return upvalue(f, d_of(ins));
   if (op_of(ins) == WF_OP_GGET) return global(f, d_of(ins));
-  return none;
+  return (wf_variable){.kind = WF_NO_VARIABLE};
+}
+
+// That which was loaded into the temporary.
+static wf_variable loaded(const finder *f, uint32_t pc, uint32_t reg) {
+  if (wf_dump_is_local(f->d, f->p, pc, reg)) return (wf_variable){.kind = WF_NO_VARIABLE};
+  return loaded_by(f, writer_of(f, pc, reg));
 }
 
 static bool add(finder *f, wf_effect effect, uint32_t pc) {
@@ -87,22 +90,30 @@ static bool same_text(const finder *f, size_t at, size_t length, const char *tex
   return length == strlen(text) && memcmp(f->d->data + at, text, length) == 0;
 }
 
+// The instruction whose value is in the register, past moves: who gives a function another name
+// (`local insert = table.insert`) does it once, and above.
+static uint32_t source_of(const finder *f, uint32_t pc, uint32_t reg) {
+  for (;;) {
+    pc = writer_of(f, pc, reg);
+    if (pc == UINT32_MAX || op_of(ins_at(f, pc)) != WF_OP_MOV) return pc;
+    reg = d_of(ins_at(f, pc));
+  }
+}
+
 // What is called: a variable's value, or a field `insert`, `remove` or `sort` of it.
 static bool callee_of(const finder *f, uint32_t pc, uint32_t reg, wf_effect *effect) {
-  uint32_t from = writer_of(f, pc, reg);
-  if (from == UINT32_MAX) return false;
-  uint32_t ins = ins_at(f, from);
-  if (op_of(ins) != WF_OP_TGETS) {
-    effect->callee = loaded(f, pc, reg);
-    return effect->callee.kind != WF_NO_VARIABLE;
+  uint32_t from = source_of(f, pc, reg);
+  uint32_t ins = from != UINT32_MAX ? ins_at(f, from) : 0;
+  if (op_of(ins) == WF_OP_TGETS) {
+    effect->field = wf_dump_string(f->d, f->p, c_of(ins), &effect->field_length);
+    size_t at = effect->field, n = effect->field_length;
+    if (at == 0 || !(same_text(f, at, n, "insert") || same_text(f, at, n, "remove") ||
+                     same_text(f, at, n, "sort"))) {
+      return false;
+    }
+    from = source_of(f, from, b_of(ins));
   }
-  effect->field = wf_dump_string(f->d, f->p, c_of(ins), &effect->field_length);
-  size_t at = effect->field, n = effect->field_length;
-  if (at == 0 || !(same_text(f, at, n, "insert") || same_text(f, at, n, "remove") ||
-                   same_text(f, at, n, "sort"))) {
-    return false;
-  }
-  effect->callee = loaded(f, from, b_of(ins));
+  effect->callee = loaded_by(f, from);
   return effect->callee.kind != WF_NO_VARIABLE;
 }
 
