@@ -72,6 +72,8 @@ return {
   { file = "runtime/task/closure.c",
     { "every instance is loaded anew", "c/crossing_test",
       "if (!code->known || closures->plain) {", "if (true) {" },
+    { "upvalues that are shared look different to the compiler", "c/crossing_test",
+      "    if (shares) make_cells(L, factories, code->nupvalues);\n", "" },
     { "jit.off is forgotten", "c/crossing_test",
       "no_jit = known && is_jit_off(&g->dump, lua_topointer(L, 2))", "no_jit = false" },
     { "the cache grows", "c/crossing_test",
@@ -81,6 +83,8 @@ return {
   },
 
   { file = "runtime/task/codec.c",
+    { "functions that share upvalues run others' traces", "c/crossing_test",
+      "L, code, (flags & WF_WIRE_SHARES) != 0);", "L, code, false);" },
     { "a NaN's bits are believed", "c/codec_test",
       "lua_pushnumber(r->L, v == v ? v : (double)__builtin_nan(\"\"));",
       "lua_pushnumber(r->L, v);" },
