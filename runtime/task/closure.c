@@ -313,7 +313,10 @@ wf_code *wf_closure_known(wf_vm *vm, const wf_closures *closures, lua_State *L, 
   lua_pushvalue(L, idx);
   wf_closure *c = pop_entry(vm, L);
   if (c == NULL && closures->by_proto) c = entry_of_sibling(vm, L, idx);
-  return c != NULL ? c->code : NULL;
+  if (c == NULL) return NULL;
+  // jit.off may have been called since.
+  bool same = !closures->by_proto || is_jit_off(lua_topointer(L, idx)) == c->code->no_jit;
+  return same ? c->code : NULL;
 }
 
 wf_code *wf_closure_code(wf_vm *vm, wf_closures *closures, lua_State *L, int idx) {

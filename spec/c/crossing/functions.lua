@@ -283,6 +283,15 @@ case('jit.off goes along', function()
   assert((there(run, on)) ~= IFUNCF)
   jit.off(on)
   equal(IFUNCF, (there(run, pass(off))))
+  -- Also once it has crossed, and for others with the same code.
+  local fs = {}
+  for i = 1, 2 do fs[i] = function(x) return x + i end end
+  assert((there(run, fs[1])) ~= IFUNCF)
+  jit.off(fs[1])
+  equal(IFUNCF, (there(run, fs[1])))
+  equal(IFUNCF, (there(run, fs[2])))
+  jit.on(fs[2])
+  assert((there(run, fs[1])) ~= IFUNCF)
 end)
 
 case('traces are shared by instances', function()
