@@ -153,6 +153,8 @@ static int find_effect(lua_State *L, void *ud) {
   lua_getfenv(L, 2);
   for (uint32_t i = 0; i < job->code->neffects && !job->found; i++) {
     const wf_effect *e = &job->code->effects[i];
+    bool of_vm = e->kind == WF_ASSIGNS && e->variable.kind == WF_GLOBAL;
+    if (of_vm && job->p->as == WF_PACK_VM) continue;
     if (e->kind == WF_MAY_PASS && !is_table_function(job, L, e)) continue;
     if (e->kind == WF_ASSIGNS || is_copied(job, L, &e->variable)) tell(job, L, e);
   }
@@ -161,7 +163,7 @@ static int find_effect(lua_State *L, void *ud) {
 
 // Refuses the function on top when nobody could see what it does.
 static bool check_effects(wf_packer *p, const wf_code *code) {
-  if (p->as != WF_PACK_CALL || code->neffects == 0 || is_own(p->L)) return true;
+  if (!wf_pack_is_call(p) || code->neffects == 0 || is_own(p->L)) return true;
   effect_job job = {.p = p, .code = code};
   lua_pushvalue(p->L, -1);
   if (wf_guard_at_rest(p->vm, p->L, find_effect, &job, 1, 0) != 0) return wf_pack_no_memory(p);
@@ -296,7 +298,7 @@ static bool pack_upvalue(wf_packer *p, wf_pack_frame *f, int n) {
     uint64_t number = seen->value >> 8;
     wf_pack_keep(p, number);
     // Of what a started function brings along nothing assigns an upvalue: no matter there.
-    if (p->as != WF_PACK_CALL) {
+    if (!wf_pack_is_call(p)) {
       *head_of(p, number).flags |= WF_WIRE_SHARES;
       *head_of(p, f->number).flags |= WF_WIRE_SHARES;
     }
