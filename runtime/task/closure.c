@@ -125,8 +125,14 @@ static void forget_functions(wf_vm *vm, lua_State *L) {
   new_weak_table(vm, L, "k", WF_REF_FUNCTIONS);
 }
 
+enum { CELL_MAKER = 0 };  // in the table of factories
+
 void wf_closure_open(wf_vm *vm, lua_State *L) {
+  // Assigned, so that the compiler does not take it for a constant.
+  static const char make_cell[] = "local v return function(x) v = x end";
   lua_newtable(L);
+  if (luaL_loadstring(L, make_cell) != 0) lua_error(L);
+  lua_rawseti(L, -2, CELL_MAKER);
   wf_vm_set_ref(vm, L, WF_REF_FACTORIES);
   lua_newtable(L);
   wf_vm_set_ref(vm, L, WF_REF_GLOBAL_NAMES);
@@ -144,7 +150,8 @@ static void make_room(wf_vm *vm, wf_closures *closures, lua_State *L, size_t mor
   forget_functions(vm, L);
   while (is_full(closures, more)) {
     wf_closure *c = wf_container_of(closures->used.next, wf_closure, used);
-    if (c->has_factory) clear_slot(vm, L, WF_REF_FACTORIES, c->slot);
+    if (c->has_factory[0]) clear_slot(vm, L, WF_REF_FACTORIES, c->slot);
+    if (c->has_factory[1]) clear_slot(vm, L, WF_REF_FACTORIES, -c->slot);
     if (c->has_names) clear_slot(vm, L, WF_REF_GLOBAL_NAMES, c->slot);
     drop(vm, closures, c);
   }
@@ -306,7 +313,10 @@ wf_code *wf_closure_known(wf_vm *vm, const wf_closures *closures, lua_State *L, 
   lua_pushvalue(L, idx);
   wf_closure *c = pop_entry(vm, L);
   if (c == NULL && closures->by_proto) c = entry_of_sibling(vm, L, idx);
-  return c != NULL ? c->code : NULL;
+  if (c == NULL) return NULL;
+  // jit.off may have been called since.
+  bool same = !closures->by_proto || is_jit_off(lua_topointer(L, idx)) == c->code->no_jit;
+  return same ? c->code : NULL;
 }
 
 wf_code *wf_closure_code(wf_vm *vm, wf_closures *closures, lua_State *L, int idx) {
@@ -474,24 +484,36 @@ static void push_loaded(lua_State *L, const wf_code *code) {
   if (code->no_jit) (void)luaJIT_setmode(L, -1, LUAJIT_MODE_FUNC | LUAJIT_MODE_OFF);
 }
 
-void wf_closure_push(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code) {
+// Makes new upvalues for the function on top, all of them by the function at 0.
+static void make_cells(lua_State *L, int factories, int n) {
+  int function = lua_gettop(L);
+  lua_rawgeti(L, factories, CELL_MAKER);
+  for (int i = 1; i <= n; i++) {
+    lua_pushvalue(L, -1);
+    lua_call(L, 0, 1);
+    lua_upvaluejoin(L, function, i, function + 2, 1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+void wf_closure_push(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code, bool shares) {
   wf_closure *c = entry_of(vm, closures, L, code);
-  if (!c->has_factory) {
+  int factories = lua_gettop(L) + 1;
+  wf_vm_push_ref(vm, L, WF_REF_FACTORIES);
+  if (!c->has_factory[shares]) {
     push_factory(vm, closures, L, code);
     c = entry_of(vm, closures, L, code);  // a collection may have dropped it
-    wf_vm_push_ref(vm, L, WF_REF_FACTORIES);
-    lua_insert(L, -2);
-    lua_rawseti(L, -2, c->slot);
-    lua_pop(L, 1);
-    c->has_factory = true;
+    lua_rawseti(L, factories, shares ? -c->slot : c->slot);
+    c->has_factory[shares] = true;
   }
-  wf_vm_push_ref(vm, L, WF_REF_FACTORIES);
-  lua_rawgeti(L, -1, c->slot);
-  lua_remove(L, -2);
+  lua_rawgeti(L, factories, shares ? -c->slot : c->slot);
   if (lua_isfunction(L, -1)) {
     lua_call(L, 0, 1);
+    if (shares) make_cells(L, factories, code->nupvalues);
   } else {
     lua_pop(L, 1);
     push_loaded(L, code);
   }
+  lua_remove(L, factories);
 }

@@ -12,6 +12,12 @@
 // call, which closes cycles; an instance is never used for another one. jit.off is not in a dump:
 // the code says so, where the place in LuaJIT's prototype that says it is known.
 //
+// Functions of one message that share upvalues are instances of a second factory, and their
+// upvalues are made by one and the same function. LuaJIT's compiler takes upvalues for different
+// ones when their hashes differ, and the hash says where in which function the variable stood: a
+// store in an instance of one factory would not be seen by a load in an instance of another, in a
+// trace that was made for instances that shared nothing.
+//
 // What cannot be spliced (another format of dumps, a splice that does not load) is loaded anew for
 // each instance; of a dump in another format globals and effects are not known either.
 //
@@ -57,8 +63,8 @@ typedef struct wf_closure {
   wf_link used;  // in wf_closures.used, the latest last
   struct wf_closure *next;
   wf_code *code;  // counted
-  int slot;       // in the tables of factories and of names
-  bool has_factory, has_names;
+  int slot;       // in the tables of factories and of names; the second factory is at -slot
+  bool has_factory[2], has_names;
 } wf_closure;
 
 typedef struct wf_closures {
@@ -92,7 +98,8 @@ wf_code *wf_closure_code(wf_vm *vm, wf_closures *closures, lua_State *L, int idx
 // one value is on the stack all the same. No Lua code runs meanwhile.
 bool wf_closure_push_names(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code);
 
-// Pushes a new instance whose upvalues are nil. Raises when memory is out.
-void wf_closure_push(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code);
+// Pushes a new instance whose upvalues are nil; `shares`: some of them will be those of others.
+// Raises when memory is out.
+void wf_closure_push(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code, bool shares);
 
 #endif

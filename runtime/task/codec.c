@@ -247,10 +247,10 @@ static bool push_function(reader *r, uint8_t tag) {
   lua_State *L = r->L;
   uint32_t i = below(r, r->m->parcel != NULL ? r->m->parcel->ncodes : 0);
   wf_code *code = r->m->parcel->codes[i];
-  bool own = (byte(r) & WF_WIRE_OWN_ENV) != 0;
+  uint8_t flags = byte(r);
   uint64_t env = uleb(r);
-  wf_closure_push(r->vm, &r->vm->codec->closures, L, code);
-  if (own) {
+  wf_closure_push(r->vm, &r->vm->codec->closures, L, code, (flags & WF_WIRE_SHARES) != 0);
+  if ((flags & WF_WIRE_OWN_ENV) != 0) {
     wf_vm_push_ref(r->vm, L, WF_REF_ENV);
   } else {
     push_env(r, env);

@@ -45,6 +45,7 @@ typedef struct wf_codec {
 typedef enum wf_pack_as {
   WF_PACK_CALL,     // a function and its arguments, to be started: what it would do to the world
                     // around it (task/effects.h) is refused
+  WF_PACK_VM,       // the same for a function that makes a VM ready: it may assign globals
   WF_PACK_VALUES,   // "value"
   WF_PACK_RESULTS,  // "result 1"
 } wf_pack_as;

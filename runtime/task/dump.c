@@ -154,11 +154,25 @@ wf_dump_result wf_dump_parse(wf_mem *mem, wf_dump *dump, const void *data, size_
 
 void wf_dump_free(wf_mem *mem, wf_dump *dump) { wf_vec_free(mem, &dump->protos); }
 
-size_t wf_dump_string(const wf_dump *d, const wf_proto *p, uint32_t operand, size_t *length) {
-  if (operand >= p->nkgc) return 0;
+bool wf_dump_find_constants(wf_mem *mem, const wf_dump *d, const wf_proto *p, wf_vec *constants) {
   reader r = {.data = d->data, .at = p->kgc, .end = p->end};
+  constants->size = 0;
+  if (p->nkgc == 0) return true;
+  size_t *at = wf_vec_add(mem, constants, p->nkgc * sizeof *at);
+  if (at == NULL) return false;
+  for (uint32_t i = 0; i < p->nkgc; i++) {
+    at[i] = r.at;
+    (void)skip_constant(&r);
+  }
+  return true;
+}
+
+size_t wf_dump_string(const wf_dump *d, const wf_proto *p, const wf_vec *constants,
+                      uint32_t operand, size_t *length) {
+  if (operand >= p->nkgc) return 0;
   // Operand 0 is the constant that was written last.
-  for (uint32_t i = p->nkgc - 1 - operand; i > 0; i--) (void)skip_constant(&r);
+  const size_t *at = (const size_t *)(const void *)constants->data;
+  reader r = {.data = d->data, .at = at[p->nkgc - 1 - operand], .end = p->end};
   uint32_t type = uleb(&r);
   if (type < KGC_STRING) return 0;
   *length = type - KGC_STRING;

@@ -95,8 +95,13 @@ static inline uint32_t wf_dump_upvalue(const wf_dump *d, const wf_proto *p, uint
   return (uint32_t)b[0] | (uint32_t)b[1] << 8;
 }
 
+// Where the constants of the proto lie (size_t), in the order in which they were written. False
+// when memory is out.
+bool wf_dump_find_constants(wf_mem *mem, const wf_dump *d, const wf_proto *p, wf_vec *constants);
+
 // Where in the dump a string constant lies, by the operand of the instruction; 0 when it is none.
-size_t wf_dump_string(const wf_dump *d, const wf_proto *p, uint32_t operand, size_t *length);
+size_t wf_dump_string(const wf_dump *d, const wf_proto *p, const wf_vec *constants,
+                      uint32_t operand, size_t *length);
 
 // The line of an instruction, 0 when it is not known.
 uint32_t wf_dump_line(const wf_dump *d, const wf_proto *p, uint32_t pc);

@@ -3,11 +3,24 @@
 
 #include <string.h>
 
+enum { NOWHERE = UINT32_MAX, REGISTERS = 256 };
+
+// What was last put into a register, above in the text: a temporary is written once, before
+// anything that follows from it, so the order of the text is good enough.
+typedef struct content {
+  uint32_t writer;  // the instruction that wrote it
+  uint32_t source;  // the one whose value it is, past moves
+  uint32_t table;   // where that one is TGETS: the source of its table
+} content;
+
 typedef struct finder {
   wf_mem *mem;
   const wf_dump *d;
   const wf_proto *p;
   wf_vec *effects, *globals;
+  wf_vec constants;  // of p
+  wf_vec noted;      // for each of these whether it is among the globals
+  content registers[REGISTERS];
 } finder;
 
 static uint32_t op_of(uint32_t ins) { return ins & 0xff; }
@@ -33,46 +46,54 @@ static wf_variable upvalue(const finder *f, uint32_t i) {
 
 static wf_variable global(const finder *f, uint32_t operand) {
   wf_variable v = {.kind = WF_GLOBAL};
-  v.at = wf_dump_string(f->d, f->p, operand, &v.length);
+  v.at = wf_dump_string(f->d, f->p, &f->constants, operand, &v.length);
   if (v.at == 0) v.kind = WF_NO_VARIABLE;
   return v;
 }
 
-// Whether the instruction writes the register, or may.
-static bool writes(uint32_t ins, uint32_t reg) {
-  uint32_t op = op_of(ins), a = a_of(ins);
-  if (op == WF_OP_ISTC || op == WF_OP_ISFC) return a == reg;
-  if (op < WF_OP_MOV) return false;
-  if (op == WF_OP_KNIL) return reg >= a && reg <= d_of(ins);
-  if (op >= WF_OP_USETV && op <= WF_OP_UCLO) return false;
-  if (op == WF_OP_GSET || (op >= WF_OP_TSETV && op <= WF_OP_TSETR)) return false;
-  if (op <= WF_OP_TGETR) return a == reg;
-  // Calls and what is like them leave nothing above.
-  if (op == WF_OP_CALLM || op == WF_OP_CALL || op == WF_OP_VARG) return reg >= a;
-  if (op == WF_OP_ITERC || op == WF_OP_ITERN) return reg >= a;
-  if (op >= WF_OP_FORI && op <= WF_OP_JFORL) return reg >= a && reg <= a + 3;
-  if (op >= WF_OP_ITERL && op <= WF_OP_JITERL) return reg + 1 == a;
-  return false;
+static void write_range(finder *f, uint32_t pc, uint32_t from, uint32_t to) {
+  for (uint32_t i = from; i <= to && i < REGISTERS; i++)
+    f->registers[i] = (content){pc, pc, NOWHERE};
 }
 
-// The instruction before pc that wrote the register; UINT32_MAX when there is none. A temporary is
-// written once, before anything that follows from it, so the order of the text is good enough.
-static uint32_t writer_of(const finder *f, uint32_t pc, uint32_t reg) {
-  while (pc-- > 0) {
-    if (writes(ins_at(f, pc), reg)) return pc;
+// Notes the registers that the instruction writes, or may.
+static void note_writes(finder *f, uint32_t pc) {
+  uint32_t ins = ins_at(f, pc), op = op_of(ins), a = a_of(ins);
+  if (op == WF_OP_MOV && d_of(ins) < REGISTERS) {
+    f->registers[a] = f->registers[d_of(ins)];
+    f->registers[a].writer = pc;
+  } else if (op == WF_OP_TGETS) {
+    f->registers[a] = (content){pc, pc, f->registers[b_of(ins)].source};
+  } else if (op == WF_OP_KNIL) {
+    write_range(f, pc, a, d_of(ins));
+  } else if (op == WF_OP_CALLM || op == WF_OP_CALL || op == WF_OP_VARG || op == WF_OP_ITERC ||
+             op == WF_OP_ITERN) {
+    // Calls and what is like them leave nothing above.
+    write_range(f, pc, a, f->p->frame_size);
+  } else if (op >= WF_OP_FORI && op <= WF_OP_JFORL) {
+    write_range(f, pc, a, a + 3);
+  } else if (op >= WF_OP_ITERL && op <= WF_OP_JITERL) {
+    if (a > 0) write_range(f, pc, a - 1, a - 1);
+  } else if (op == WF_OP_ISTC || op == WF_OP_ISFC ||
+             (op >= WF_OP_MOV && op <= WF_OP_TGETR && op != WF_OP_GSET &&
+              !(op >= WF_OP_USETV && op <= WF_OP_UCLO))) {
+    write_range(f, pc, a, a);
   }
-  return UINT32_MAX;
 }
 
-// The captured or global variable that was loaded into the temporary.
-static wf_variable loaded(const finder *f, uint32_t pc, uint32_t reg) {
-  uint32_t from = writer_of(f, pc, reg);
-  wf_variable none = {.kind = WF_NO_VARIABLE};
-  if (from == UINT32_MAX || wf_dump_is_local(f->d, f->p, pc, reg)) return none;
-  uint32_t ins = ins_at(f, from);
+// The captured or global variable that the instruction loads.
+static wf_variable loaded_by(const finder *f, uint32_t pc) {
+  uint32_t ins = pc != NOWHERE ? ins_at(f, pc) : 0;
   if (op_of(ins) == WF_OP_UGET) return upvalue(f, d_of(ins));
   if (op_of(ins) == WF_OP_GGET) return global(f, d_of(ins));
-  return none;
+  return (wf_variable){.kind = WF_NO_VARIABLE};
+}
+
+// That which was loaded into the temporary.
+static wf_variable loaded(const finder *f, uint32_t pc, uint32_t reg) {
+  wf_variable v = loaded_by(f, f->registers[reg].writer);
+  if (wf_dump_is_local(f->d, f->p, pc, reg)) v.kind = WF_NO_VARIABLE;
+  return v;
 }
 
 static bool add(finder *f, wf_effect effect, uint32_t pc) {
@@ -87,29 +108,31 @@ static bool same_text(const finder *f, size_t at, size_t length, const char *tex
   return length == strlen(text) && memcmp(f->d->data + at, text, length) == 0;
 }
 
-// What is called: a variable's value, or a field `insert`, `remove` or `sort` of it.
-static bool callee_of(const finder *f, uint32_t pc, uint32_t reg, wf_effect *effect) {
-  uint32_t from = writer_of(f, pc, reg);
-  if (from == UINT32_MAX) return false;
-  uint32_t ins = ins_at(f, from);
-  if (op_of(ins) != WF_OP_TGETS) {
-    effect->callee = loaded(f, pc, reg);
-    return effect->callee.kind != WF_NO_VARIABLE;
+// What is called: a variable's value, or a field `insert`, `remove` or `sort` of it; also by way of
+// a local variable, as who gives it another name (`local insert = table.insert`) does it above.
+static bool callee_of(const finder *f, uint32_t reg, wf_effect *effect) {
+  uint32_t from = f->registers[reg].source;
+  uint32_t ins = from != NOWHERE ? ins_at(f, from) : 0;
+  if (op_of(ins) == WF_OP_TGETS) {
+    wf_variable field = global(f, c_of(ins));
+    if (field.kind == WF_NO_VARIABLE || !(same_text(f, field.at, field.length, "insert") ||
+                                          same_text(f, field.at, field.length, "remove") ||
+                                          same_text(f, field.at, field.length, "sort"))) {
+      return false;
+    }
+    effect->field = field.at;
+    effect->field_length = field.length;
+    from = f->registers[reg].table;
   }
-  effect->field = wf_dump_string(f->d, f->p, c_of(ins), &effect->field_length);
-  size_t at = effect->field, n = effect->field_length;
-  if (at == 0 || !(same_text(f, at, n, "insert") || same_text(f, at, n, "remove") ||
-                   same_text(f, at, n, "sort"))) {
-    return false;
-  }
-  effect->callee = loaded(f, from, b_of(ins));
+  effect->callee = loaded_by(f, from);
   return effect->callee.kind != WF_NO_VARIABLE;
 }
 
 static bool find_call(finder *f, uint32_t pc) {
   uint32_t a = a_of(ins_at(f, pc)), first = a + (f->d->fr2 ? 2 : 1);
+  if (first >= REGISTERS) return true;
   wf_effect effect = {.kind = WF_MAY_PASS, .variable = loaded(f, pc, first)};
-  if (effect.variable.kind == WF_NO_VARIABLE || !callee_of(f, pc, a, &effect)) return true;
+  if (effect.variable.kind == WF_NO_VARIABLE || !callee_of(f, a, &effect)) return true;
   return add(f, effect, pc);
 }
 
@@ -123,8 +146,10 @@ static bool find_assignment(finder *f, uint32_t pc, wf_variable variable) {
   return variable.kind == WF_NO_VARIABLE || add(f, effect, pc);
 }
 
-static bool note_global(finder *f, wf_variable v) {
-  if (v.kind == WF_NO_VARIABLE) return true;
+static bool note_global(finder *f, uint32_t operand) {
+  wf_variable v = global(f, operand);
+  if (v.kind == WF_NO_VARIABLE || f->noted.data[operand] != 0) return true;
+  f->noted.data[operand] = 1;
   const wf_variable *known = (const wf_variable *)(void *)f->globals->data;
   for (size_t i = 0; i < f->globals->size / sizeof *known; i++) {
     if (known[i].length == v.length &&
@@ -139,7 +164,7 @@ static bool note_global(finder *f, wf_variable v) {
 
 static bool find_at(finder *f, uint32_t pc) {
   uint32_t ins = ins_at(f, pc), op = op_of(ins);
-  if (op == WF_OP_GGET) return note_global(f, global(f, d_of(ins)));
+  if (op == WF_OP_GGET) return note_global(f, d_of(ins));
   if (op == WF_OP_GSET) return find_assignment(f, pc, global(f, d_of(ins)));
   if (op >= WF_OP_USETV && op <= WF_OP_USETP) return find_assignment(f, pc, upvalue(f, a_of(ins)));
   if ((op >= WF_OP_TSETV && op <= WF_OP_TSETB) || op == WF_OP_TSETR) {
@@ -158,14 +183,36 @@ static bool find_at(finder *f, uint32_t pc) {
   return true;
 }
 
-bool wf_effects_find(wf_mem *mem, const wf_dump *dump, wf_vec *effects, wf_vec *globals) {
-  finder f = {.mem = mem, .d = dump, .effects = effects, .globals = globals};
-  // The function itself first, then those inside it.
-  for (size_t i = wf_dump_count(dump); i-- > 0;) {
-    f.p = wf_dump_proto(dump, i);
-    for (uint32_t pc = 0; pc < f.p->ncode; pc++) {
-      if (!find_at(&f, pc)) return false;
-    }
+// The constants of the proto, none of them noted. False when memory is out.
+static bool find_constants(finder *f) {
+  f->noted.size = 0;
+  if (!wf_dump_find_constants(f->mem, f->d, f->p, &f->constants)) return false;
+  void *noted = f->p->nkgc > 0 ? wf_vec_add(f->mem, &f->noted, f->p->nkgc) : NULL;
+  if (noted != NULL) memset(noted, 0, f->p->nkgc);
+  return noted != NULL || f->p->nkgc == 0;
+}
+
+static bool find_in(finder *f) {
+  if (!find_constants(f)) return false;
+  for (uint32_t i = 0; i < REGISTERS; i++) {
+    f->registers[i] = (content){NOWHERE, NOWHERE, NOWHERE};
+  }
+  for (uint32_t pc = 0; pc < f->p->ncode; pc++) {
+    if (!find_at(f, pc)) return false;
+    note_writes(f, pc);
   }
   return true;
+}
+
+bool wf_effects_find(wf_mem *mem, const wf_dump *dump, wf_vec *effects, wf_vec *globals) {
+  finder f = {.mem = mem, .d = dump, .effects = effects, .globals = globals};
+  bool ok = true;
+  // The function itself first, then those inside it.
+  for (size_t i = wf_dump_count(dump); ok && i-- > 0;) {
+    f.p = wf_dump_proto(dump, i);
+    ok = find_in(&f);
+  }
+  wf_vec_free(mem, &f.constants);
+  wf_vec_free(mem, &f.noted);
+  return ok;
 }

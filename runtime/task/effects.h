@@ -5,9 +5,9 @@
 //
 // Found are, in the function and in the functions inside it: assignments to captured variables and
 // to globals; stores straight into a captured or global table (`results[i] = x`); and calls of
-// table.insert, remove and sort with such a table. What goes through a local variable
-// (`local t = captured`) is meant; a stripped function does not tell locals from temporaries, so
-// of its stores only the assignments are found.
+// table.insert, remove and sort with such a table, whatever local variable has that function. A
+// table that goes through a local variable (`local t = captured`) is meant; a stripped function
+// does not tell locals from temporaries, so only its assignments are found.
 #ifndef WF_TASK_EFFECTS_H
 #define WF_TASK_EFFECTS_H
 

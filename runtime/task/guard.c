@@ -33,3 +33,16 @@ int wf_guard_at_rest(wf_vm *vm, lua_State *L, wf_guard_fn fn, void *ud, int narg
   if (running) (void)lua_gc(L, LUA_GCRESTART, 0);
   return status;
 }
+
+wf_guard_hook wf_guard_lift_hook(lua_State *L) {
+  wf_guard_hook hook = {.mask = lua_gethookmask(L)};
+  if ((hook.mask & (LUA_MASKCALL | LUA_MASKRET)) == 0) return hook;
+  hook.fn = lua_gethook(L);
+  hook.count = lua_gethookcount(L);
+  (void)lua_sethook(L, NULL, 0, 0);
+  return hook;
+}
+
+void wf_guard_put_hook_back(lua_State *L, const wf_guard_hook *hook) {
+  if (hook->fn != NULL) (void)lua_sethook(L, hook->fn, hook->mask, hook->count);
+}

@@ -21,4 +21,14 @@ int wf_guard(wf_vm *vm, lua_State *L, wf_guard_fn fn, void *ud, int nargs, int n
 // The same with the collector at rest, so that no finaliser of a script runs in between.
 int wf_guard_at_rest(wf_vm *vm, lua_State *L, wf_guard_fn fn, void *ud, int nargs, int nresults);
 
+// A hook for calls or returns, which is Lua code, would run for C functions that C calls. These
+// take it away for a while, when there is one, and put it back. No bytecode may run in between.
+typedef struct wf_guard_hook {
+  lua_Hook fn;
+  int mask, count;
+} wf_guard_hook;
+
+wf_guard_hook wf_guard_lift_hook(lua_State *L);
+void wf_guard_put_hook_back(lua_State *L, const wf_guard_hook *hook);
+
 #endif

@@ -122,7 +122,7 @@ void wf_isolated_follow_paths(wf_vm *vm, lua_State *L) {
 bool wf_isolated_add_function(wf_vm *vm, lua_State *L, int idx) {
   wf_isolated *is = vm->rt->isolated;
   wf_message m;
-  if (!wf_codec_pack(vm, L, idx, 1, WF_PACK_CALL, &m)) return false;
+  if (!wf_codec_pack(vm, L, idx, 1, WF_PACK_VM, &m)) return false;
   on_vm *entry = wf_mem_new(&vm->rt->mem, sizeof *entry);
   if (entry == NULL) {
     wf_message_free(&m);
@@ -143,10 +143,45 @@ static on_vm *after(wf_isolated *is, const on_vm *entry) {
   return next;
 }
 
+// Makes the environment of the function on top, which has come in a message, let through to the
+// VM's globals: what it brings along and is not there yet, and what is assigned in it.
+static void open_env(wf_vm *vm, lua_State *L) {
+  int function = lua_gettop(L), env = function + 1, globals = function + 2;
+  lua_getfenv(L, function);
+  lua_pushvalue(vm->L, LUA_GLOBALSINDEX);
+  lua_xmove(vm->L, L, 1);
+  wf_vm_push_ref(vm, L, WF_REF_TASK_ENV_MT);
+  // One that goes by name has an environment that is somebody's.
+  if (lua_getmetatable(L, env) && lua_rawequal(L, -1, -2)) {
+    for (lua_pushnil(L); lua_next(L, env) != 0; lua_pop(L, 1)) {
+      lua_pushvalue(L, -2);
+      lua_rawget(L, globals);
+      bool is_there = !lua_isnil(L, -1);
+      lua_pop(L, 1);
+      if (is_there) continue;
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, globals);
+      lua_pushvalue(L, -1);
+      lua_pushnil(L);
+      lua_rawset(L, env);
+      lua_pushnil(L);  // for the value
+    }
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, globals);
+    lua_setfield(L, -2, "__index");
+    lua_pushvalue(L, globals);
+    lua_setfield(L, -2, "__newindex");
+    lua_setmetatable(L, env);
+  }
+  lua_settop(L, function);
+}
+
 void wf_isolated_run_functions(wf_vm *vm, lua_State *L) {
   wf_isolated *is = vm->rt->isolated;
   for (on_vm *entry = after(is, NULL); entry != NULL; entry = after(is, entry)) {
     if (!wf_codec_unpack(vm, L, &entry->function)) lua_error(L);
+    open_env(vm, L);
     lua_call(L, 0, 0);
   }
 }

@@ -511,7 +511,9 @@ bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_
   p.s = codec->scratch != NULL ? codec->scratch : wf_scratch_new(&vm->rt->mem);
   if (p.s == NULL) wf_site_raise(L, "not enough memory");
   codec->scratch = NULL;
+  wf_guard_hook hook = wf_guard_lift_hook(L);
   bool ok = pack(&p, top);
+  wf_guard_put_hook_back(L, &hook);
   if (ok && !wf_scratch_finish(p.s, (uint32_t)n, p.plain, m)) ok = wf_pack_no_memory(&p);
   wf_scratch_reset(p.s);
   if (codec->scratch == NULL) {

@@ -48,6 +48,11 @@ typedef struct wf_packer {
   wf_pack_frame frames[WF_WIRE_DEPTH];
 } wf_packer;
 
+// Whether it is a function to be called, with its arguments.
+static inline bool wf_pack_is_call(const wf_packer *p) {
+  return p->as == WF_PACK_CALL || p->as == WF_PACK_VM;
+}
+
 static inline bool wf_pack_no_memory(wf_packer *p) {
   p->out_of_memory = true;
   return false;

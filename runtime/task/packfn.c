@@ -153,6 +153,8 @@ static int find_effect(lua_State *L, void *ud) {
   lua_getfenv(L, 2);
   for (uint32_t i = 0; i < job->code->neffects && !job->found; i++) {
     const wf_effect *e = &job->code->effects[i];
+    bool of_vm = e->kind == WF_ASSIGNS && e->variable.kind == WF_GLOBAL;
+    if (of_vm && job->p->as == WF_PACK_VM) continue;
     if (e->kind == WF_MAY_PASS && !is_table_function(job, L, e)) continue;
     if (e->kind == WF_ASSIGNS || is_copied(job, L, &e->variable)) tell(job, L, e);
   }
@@ -161,7 +163,7 @@ static int find_effect(lua_State *L, void *ud) {
 
 // Refuses the function on top when nobody could see what it does.
 static bool check_effects(wf_packer *p, const wf_code *code) {
-  if (p->as != WF_PACK_CALL || code->neffects == 0 || is_own(p->L)) return true;
+  if (!wf_pack_is_call(p) || code->neffects == 0 || is_own(p->L)) return true;
   effect_job job = {.p = p, .code = code};
   lua_pushvalue(p->L, -1);
   if (wf_guard_at_rest(p->vm, p->L, find_effect, &job, 1, 0) != 0) return wf_pack_no_memory(p);
@@ -218,11 +220,11 @@ static wf_code *code_of(wf_packer *p) {
 // which nobody counts when the cache lets it go.
 typedef struct head {
   wf_code *code;
-  bool own_env;
+  uint8_t *flags;
   uint32_t env;
 } head;
 
-static uint64_t read_uleb(const uint8_t **at) {
+static uint64_t read_uleb(uint8_t **at) {
   uint64_t v = 0;
   for (uint32_t shift = 0;; shift += 7) {
     uint8_t b = *(*at)++;
@@ -231,26 +233,26 @@ static uint64_t read_uleb(const uint8_t **at) {
   }
 }
 
-static head read_head(const wf_packer *p, uint64_t number) {
+static head head_of(const wf_packer *p, uint64_t number) {
   size_t place;
   memcpy(&place, p->s->places.data + number * sizeof place, sizeof place);
-  const uint8_t *at = p->s->bytes.data + place + 1;
+  uint8_t *at = p->s->bytes.data + place + 1;
   wf_code *const *codes = (wf_code *const *)(const void *)p->s->codes.data;
   head h = {.code = codes[read_uleb(&at)]};
-  h.own_env = (*at++ & WF_WIRE_OWN_ENV) != 0;
+  h.flags = at++;
   h.env = (uint32_t)read_uleb(&at);
   return h;
 }
 
 bool wf_pack_open_function(wf_packer *p, uint64_t number) {
   lua_State *L = p->L;
-  head h = read_head(p, number);
+  head h = head_of(p, number);
   wf_pack_frame *f = wf_pack_push_frame(p, number);
   f->is_function = true;
   f->code = h.code;
   f->env = h.env;
   lua_getfenv(L, f->slot);
-  if (h.own_env || h.code->nglobals == 0) {
+  if ((*h.flags & WF_WIRE_OWN_ENV) != 0 || h.code->nglobals == 0) {
     f->global = UINT32_MAX;
     lua_pushnil(L);
     return true;
@@ -295,6 +297,11 @@ static bool pack_upvalue(wf_packer *p, wf_pack_frame *f, int n) {
   if (seen->value != UINT64_MAX) {
     uint64_t number = seen->value >> 8;
     wf_pack_keep(p, number);
+    // Of what a started function brings along nothing assigns an upvalue: no matter there.
+    if (!wf_pack_is_call(p)) {
+      *head_of(p, number).flags |= WF_WIRE_SHARES;
+      *head_of(p, f->number).flags |= WF_WIRE_SHARES;
+    }
     return wf_pack_tag(p, WF_WIRE_CELL) && wf_pack_uleb(p, number) &&
            wf_pack_uleb(p, seen->value & 0xff);
   }

@@ -57,7 +57,7 @@ static void push_place_of(lua_State *L, int idx) {
 static void push_root(wf_packer *p) {
   lua_State *L = p->L;
   int root = p->first + p->root;
-  bool is_call = p->as == WF_PACK_CALL;
+  bool is_call = wf_pack_is_call(p);
   if (p->deep) {
     lua_pushstring(L, is_call ? "something deep inside" : "value, deep inside");
   } else if (is_call && p->root == 0) {

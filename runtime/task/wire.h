@@ -54,7 +54,7 @@ typedef enum wf_wire_tag {
 
 enum { WF_WIRE_KEPT = 1, WF_WIRE_LATER = 2, WF_WIRE_TYPED = 4 };
 enum { WF_WIRE_SMALL_MIN = -16, WF_WIRE_SMALL_MAX = 111 };
-enum { WF_WIRE_OWN_ENV = 1 };  // flags of functions
+enum { WF_WIRE_OWN_ENV = 1, WF_WIRE_SHARES = 2 };  // flags of functions
 
 // A size as a byte: exact up to 16, then with three bits after the first, rounded up.
 static inline uint8_t wf_wire_hint(uint32_t n) {

@@ -62,6 +62,10 @@ static int read_message(lua_State *L) {
   return 0;
 }
 
+static uint64_t refs_of_first(void) {
+  return wf_u64_load(&first.parcel->codes[0]->refs, WF_RELAXED);
+}
+
 // The bytes with what the first sample has beside them.
 static wf_parcel *parcel_of(const uint8_t *data, size_t size) {
   const wf_parcel *from = first.parcel;
@@ -89,12 +93,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   } else {
     memcpy(m.bytes, data + 2, size - 2);
   }
-  uint32_t refs = first.parcel->codes[0]->refs - (m.parcel != NULL ? 1 : 0);
+  uint64_t refs = refs_of_first() - (m.parcel != NULL ? 1 : 0);
   (void)lua_cpcall(B, read_message, &m);
   lua_settop(B, 0);
   wf_message_free(&m);
   // The cache may have begun to hold one.
-  if (first.parcel->codes[0]->refs > refs + 1) abort();
+  if (refs_of_first() > refs + 1) abort();
   if (++runs % 512 == 0) (void)lua_gc(B, LUA_GCCOLLECT, 0);
   return 0;
 }

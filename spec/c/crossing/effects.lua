@@ -61,6 +61,16 @@ local refusals = {
   { function() ginsert(captured, 1) end, "changes the captured variable 'captured'", 0 },
   { function() T.insert(captured, 1) end, "changes the captured variable 'captured'", 0 },
   { function() return T.remove(captured, id()) end, "changes the captured variable 'captured'", 0 },
+  { function(list)
+    local add = table.insert
+    for i = 1, #list do
+      add(captured, list[i])
+    end
+  end, "changes the captured variable 'captured'", 3 },
+  { function() local t = table return t.remove(captured) end,
+    "changes the captured variable 'captured'", 0 },
+  { function() local t = T local sort = t.sort sort(captured) end,
+    "changes the captured variable 'captured'", 0 },
 }
 
 case('what nobody could see is refused, with variable and line', function()
@@ -92,6 +102,11 @@ local accepted = {
   function() package.path = package.path end,
   function() notthere.x = 1 end,
   function() local function f(...) return ... end return f(captured) end,
+  function() local function insert() end insert(captured, 1) end,
+  function() local insert = table.insert insert = id insert(captured, 1) end,
+  function(insert) insert(captured, 1) end,
+  function() do local add = table.insert add({}, 1) end for i, f in ipairs {} do f(captured, i) end end,
+  function() local t = { insert = id } t.insert(captured, 1) end,
 }
 
 case('what is meant is accepted', function()

@@ -283,6 +283,15 @@ case('jit.off goes along', function()
   assert((there(run, on)) ~= IFUNCF)
   jit.off(on)
   equal(IFUNCF, (there(run, pass(off))))
+  -- Also once it has crossed, and for others with the same code.
+  local fs = {}
+  for i = 1, 2 do fs[i] = function(x) return x + i end end
+  assert((there(run, fs[1])) ~= IFUNCF)
+  jit.off(fs[1])
+  equal(IFUNCF, (there(run, fs[1])))
+  equal(IFUNCF, (there(run, fs[2])))
+  jit.on(fs[2])
+  assert((there(run, fs[1])) ~= IFUNCF)
 end)
 
 case('traces are shared by instances', function()
@@ -304,6 +313,35 @@ case('traces are shared by instances', function()
   local before = there(count)
   for i = 1, 2000 do there(work(i + 1), 200) end
   assert(there(count) - before <= 10, there(count) - before)
+end)
+
+case('a trace made for functions that share nothing is none for those that do', function()
+  -- LuaJIT tells upvalues apart by eight bits of a hash: one pair would sometimes do.
+  for i = 1, 10 do
+    local make = assert(loadstring(([[local n = 0
+      return function() n = n + 1 return %d end, function() return n, %d end]]):format(i, i)))
+    local work = assert(loadstring(([[local add, get, times = ...
+      local wrong = %d - %d
+      for _ = 1, times do
+        local before = get()
+        add()
+        if get() ~= before + 1 then wrong = wrong + 1 end
+      end
+      return wrong]]):format(i, i)))
+    local add, get = make()
+    local other = make()
+    for _ = 1, 10 do equal(3, (there_unchecked(work, other, get, 3))) end
+    equal(500, (there_unchecked(work, other, get, 500)))
+    equal(0, (there_unchecked(work, add, get, 500)))
+    equal(500, (there_unchecked(work, other, get, 500)))
+    -- Both share, but with others; the one that comes first has made the upvalue.
+    local both = assert(loadstring 'local work, a, g, times = ... return work(a[1], g[1], times)')
+    local one, two = { make() }, { make() }
+    one.same, two = { one[2], one[1] }, { two[2], two[1] }
+    for _ = 1, 10 do equal(3, (there_unchecked(both, work, one, two, 3))) end
+    equal(500, (there_unchecked(both, work, one, two, 500)))
+    equal(0, (there_unchecked(both, work, one, one.same, 500)))
+  end
 end)
 
 case('the cache is bounded', function()

@@ -267,3 +267,19 @@ case('a refusal leaves nothing behind', function()
   end
   back { big }
 end)
+
+case('a hook for calls is not called while values are packed, and stays', function()
+  local calls = 0
+  local function calls_of(...)
+    weigh(...)  -- what is made ready once
+    debug.sethook(function() calls = calls + 1 end, 'c')
+    calls = 0
+    weigh(...)
+    local n = calls
+    local hook, mask = debug.gethook()
+    debug.sethook()
+    assert(hook and mask == 'c')
+    return n
+  end
+  equal(calls_of(1), calls_of { 5LL, { 6ULL }, function() return calls end })
+end)
