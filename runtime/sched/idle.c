@@ -37,6 +37,9 @@
 // is quiet has an empty deque and a dozing inbox, so that only a waker can give it work.
 // fetch_sub is acquire and release, so that who gets to 0 sees what all the others did.
 //
+// announce sets the bit with release and the swap has acquire besides: the waker sees what the
+// sleeper did before, as that its thread has been started.
+//
 // Everything else is relaxed: the fences order it, or nothing hangs on it.
 //
 // Rejected: a lock around a list of sleepers, as in Go and Tokio. It has to be taken by every
@@ -104,7 +107,7 @@ void wf_idle_found(wf_idle *idle) {
 }
 
 void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching) {
-  wf_u64_or(word_of(idle, worker), asleep_bit(worker), WF_RELAXED);
+  wf_u64_or(word_of(idle, worker), asleep_bit(worker), WF_RELEASE);
   if (searching) wf_u64_sub(&idle->searching, 1, WF_RELAXED);
   wf_fence();
 }
@@ -135,7 +138,7 @@ static bool claim(wf_idle *idle, uint32_t worker, uint64_t why) {
       wf_u64_sub(&idle->active, 1, WF_RELAXED);
       return false;
     }
-  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_RELEASE));
+  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_ACQ_REL));
   idle->wake(idle->ud, worker);
   return true;
 }

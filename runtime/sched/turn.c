@@ -203,13 +203,19 @@ bool wf_turn_jump(wf_worker *w) {
   return move_time(w);
 }
 
-// Nobody has anything to do any more. False: nor ever will.
+// Nobody has anything to do any more, nor this worker, which is not counted as active now. True:
+// time has moved on, and it is active again. Else nothing will ever happen: worker 0 hears of it.
 static bool at_rest(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
-  if (is_virtual(w) && move_time(w)) return true;
+  if (is_virtual(w)) {
+    // Counted first: those whose time has come could be at rest again before all are woken.
+    wf_idle_hold(&workers->idle);
+    if (move_time(w)) return true;
+    (void)wf_idle_release(&workers->idle);
+  }
   wf_u64_store(&workers->quiescent, 1, WF_RELAXED);  // handed on by the wake
   if (w->index != 0) wf_idle_wake(&workers->idle, 0);
-  return w->index != 0;
+  return false;
 }
 
 static void wait_on_loop(wf_worker *w, uint64_t timeout) {
@@ -227,9 +233,13 @@ static bool sleep_announced(wf_worker *w, bool *quiet) {
   uint64_t next = wf_worker_next_timer(w), timeout = next;
   bool pending = wf_loop_pending(&w->loop);
   *quiet = !pending && (next == WF_NEVER || is_virtual(w));
-  if (*quiet && wf_idle_quiet(&workers->idle) && !at_rest(w)) return false;
+  if (*quiet && wf_idle_quiet(&workers->idle)) {
+    *quiet = !at_rest(w);
+    if (!*quiet) return true;
+    if (w->index == 0) return false;
+  }
   if (is_virtual(w)) {
-    timeout = any_ready(w) ? 0 : WF_NEVER;
+    timeout = WF_NEVER;
   } else if (next != WF_NEVER) {
     uint64_t now = wf_clock_machine_ns();
     timeout = next > now ? next - now : 0;
