@@ -49,6 +49,9 @@ static inline wf_waiter *wf_wait_on(wf_vm *vm, struct wf_obj *on, wf_op op) {
 // is out.
 wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count);
 
+// The same for any task of this thread. False when memory is out.
+bool wf_wait_extend(wf_task *task, uint32_t count);
+
 // Arms the task's timer for a task that waits for nothing but it and extra waiters. Raises when
 // memory is out.
 void wf_wait_until(wf_vm *vm, lua_State *L, uint64_t when);

@@ -12,6 +12,7 @@
 #include "sched/runtime.h"
 #include "task/panic.h"
 #include "task/park.h"
+#include "task/remote.h"
 #include "task/preempt.h"
 #include "task/site.h"
 
@@ -476,6 +477,7 @@ void wf_tasks_free(wf_vm *vm) {
   vm->tasks.warm = NULL;
   vm->tasks.warm_count = 0;
   wf_waits_free_all(vm);
+  wf_remote_free_all(vm);
 }
 
 const char *wf_task_state_name(const wf_task *task) {
