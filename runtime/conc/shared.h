@@ -22,9 +22,9 @@ typedef struct wf_shared {
   uint32_t limit;        // what may be buffered: of a timer's channel 1, else the capacity
   bool system;           // only weft sends on it and closes it; never changes
   bool closed;
-  bool has_error;     // closed with `error`, which never changes from then on
-  uint32_t slots;     // of the ring
-  uint32_t at, count; // the next value to take, and how many there are
+  bool has_error;      // closed with `error`, which never changes from then on
+  uint32_t slots;      // of the ring
+  uint32_t at, count;  // the next value to take, and how many there are
   wf_message *ring;
   wf_message error;
   wf_rand rand;

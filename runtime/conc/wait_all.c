@@ -74,7 +74,7 @@ static void queue_local(lua_State *L, const job *j) {
 }
 
 static int by_address(const void *a, const void *b) {
-  uintptr_t x = (uintptr_t)*(wf_core *const *)a, y = (uintptr_t)*(wf_core *const *)b;
+  uintptr_t x = (uintptr_t) * (wf_core *const *)a, y = (uintptr_t) * (wf_core *const *)b;
   return x < y ? -1 : x > y;
 }
 

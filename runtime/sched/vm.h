@@ -155,25 +155,25 @@ static inline bool wf_vm_readmit(wf_vm *vm) {
 
 // Values that must be at hand where nothing may allocate.
 typedef enum wf_vm_ref {
-  WF_REF_CLOSED,       // "closed"
-  WF_REF_CANCELED,     // "context canceled"
-  WF_REF_DEADLINE,     // "context deadline exceeded"
-  WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
-  WF_REF_OVERDUE,      // lua/weft/internal/task.lua: overdue
-  WF_REF_RECLAIM,      // lua/weft/internal/task.lua: reclaim
-  WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
-  WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
-  WF_REF_CHAN_MT,      // of unbuffered channels
-  WF_REF_SYSTEM_MT,    // of ones that only weft sends on
-  WF_REF_BUFFER_MT,    // of buffered ones
-  WF_REF_VIEW_MT,      // of views that only receive
+  WF_REF_CLOSED,        // "closed"
+  WF_REF_CANCELED,      // "context canceled"
+  WF_REF_DEADLINE,      // "context deadline exceeded"
+  WF_REF_RUN_DEFERS,    // lua/weft/internal/task.lua: run_defers
+  WF_REF_OVERDUE,       // lua/weft/internal/task.lua: overdue
+  WF_REF_RECLAIM,       // lua/weft/internal/task.lua: reclaim
+  WF_REF_ON_PANIC,      // weft.on_panic's function, or LUA_NOREF
+  WF_REF_PROXY_MT,      // of userdata proxies that are hidden in a table
+  WF_REF_CHAN_MT,       // of unbuffered channels
+  WF_REF_SYSTEM_MT,     // of ones that only weft sends on
+  WF_REF_BUFFER_MT,     // of buffered ones
+  WF_REF_VIEW_MT,       // of views that only receive
   WF_REF_SEND_VIEW_MT,  // and of those that only send
   WF_REF_SHARED_MT,     // of channels that have crossed
-  WF_REF_CASE_MT,      // of send cases of a select
-  WF_REF_DEFAULT,      // weft.default
-  WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
-  WF_REF_ERROR_PATH,   // task/trace.c
-  WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
+  WF_REF_CASE_MT,       // of send cases of a select
+  WF_REF_DEFAULT,       // weft.default
+  WF_REF_RAW,           // the table of C functions that weft's Lua modules are built on
+  WF_REF_ERROR_PATH,    // task/trace.c
+  WF_REF_STRAY_YIELD,   // the error of a task that yields past weft
   WF_REF_ENV,        // what weft's Lua modules see as globals: a copy, made before any script ran
   WF_REF_SOURCES,    // names of chunks, as keys
   WF_REF_REPORT,     // lua/weft/internal/report.lua: report(kind)

@@ -8,7 +8,8 @@
 
 wf_parcel *wf_message_parcel(const wf_mem *mem, size_t size, size_t ncores, size_t ncodes,
                              size_t nblobs) {
-  size_t lists = ncores * sizeof(wf_core *) + ncodes * sizeof(wf_code *) + nblobs * sizeof(wf_blob);
+  size_t lists =
+      ncores * sizeof(wf_core *) + ncodes * sizeof(wf_code *) + nblobs * sizeof(wf_blob);
   size_t block = sizeof(wf_parcel) + lists + size;
   wf_parcel *parcel = mem->fn(mem->ud, NULL, 0, block);
   if (parcel == NULL) return NULL;

@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/peek.h"
 #include "base/check.h"
+#include "base/peek.h"
 #include "task/obj.h"
 #include "task/task.h"
 

@@ -9,9 +9,7 @@
 
 static size_t count(const wf_promotion *p) { return p->objs.size / sizeof(wf_obj *); }
 
-static wf_obj *at(const wf_promotion *p, size_t i) {
-  return ((wf_obj **)(void *)p->objs.data)[i];
-}
+static wf_obj *at(const wf_promotion *p, size_t i) { return ((wf_obj **)(void *)p->objs.data)[i]; }
 
 bool wf_promotion_add(wf_promotion *p, wf_obj *obj) {
   wf_obj **place = wf_vec_add(&p->vm->rt->mem, &p->objs, sizeof *place);

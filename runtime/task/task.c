@@ -12,8 +12,8 @@
 #include "sched/runtime.h"
 #include "task/panic.h"
 #include "task/park.h"
-#include "task/remote.h"
 #include "task/preempt.h"
+#include "task/remote.h"
 #include "task/site.h"
 
 enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2), LINE = 64, ID_BLOCK = 1024 };

@@ -28,8 +28,7 @@ static void empty(wf_core *core) {
 }
 
 static void push_box(wf_vm *vm, lua_State *L, wf_core *core);
-static const wf_core_kind core_kind = {
-    .size = sizeof(wf_core), .empty = empty, .push = push_box};
+static const wf_core_kind core_kind = {.size = sizeof(wf_core), .empty = empty, .push = push_box};
 
 static const char *refuse(const wf_obj *obj) {
   (void)obj;

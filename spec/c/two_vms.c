@@ -101,8 +101,7 @@ void two_vms_connect(weft *from, weft *to) {
   static const luaL_Reg functions[] = {{"there", l_there}, {"there_unchecked", l_there_unchecked},
                                        {"pass", l_pass},   {"refused", l_refused},
                                        {"weigh", l_weigh}, {"plain", l_plain},
-                                       {"step", l_step},
-                                       {NULL, NULL}};
+                                       {"step", l_step},   {NULL, NULL}};
   lua_State *L = weft_lua(from);
   for (const luaL_Reg *f = functions; f->name != NULL; f++) {
     lua_pushlightuserdata(L, from);
