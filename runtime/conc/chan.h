@@ -93,8 +93,8 @@ void wf_chan_mark_waiters(wf_chan *ch, struct wf_mark *m);
 // Pushes what a receiver from a closed and drained channel gets as its second result.
 void wf_chan_push_error(lua_State *L, wf_chan *ch, int self);
 
-// For a channel that has crossed (conc/stub.h): pushes the proxy of a stub of the core, without its
-// methods. Raises when memory is out.
+// For a channel that has crossed (conc/stub.h): pushes the proxy of a stub of the core, without
+// its methods. Raises when memory is out.
 wf_chan *wf_chan_new_stub(wf_vm *vm, lua_State *L, struct wf_core *core);
 
 // Of a buffered channel: pushes the i-th value, counted from 0.

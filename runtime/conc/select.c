@@ -29,8 +29,7 @@ static const wf_case *draw(wf_vm *vm, lua_State *L, const wf_case *cases, int n)
 }
 
 // Pushes the results of the case that was chosen, and how many they are; 0: it would have to wait
-// after all, as whoever waited there has been woken by somebody else. (One of the two is done: what
-// is not ready any more is not chosen again.)
+// after all, as whoever waited there has been woken by somebody else.
 static int run_send(wf_vm *vm, lua_State *L, const wf_case *c) {
   wf_chan_result sent = WF_CHAN_DONE;
   if (WF_UNLIKELY(c->ch->obj.shared)) {

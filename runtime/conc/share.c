@@ -16,7 +16,7 @@ static const char *refuse(const wf_obj *obj) {
   return ((const wf_chan *)obj)->of_context ? "done channel of a context" : NULL;
 }
 
-// A stub in another VM -----------------------------------------------------------------------------
+// A stub in another VM ------------------------------------------------------------------------
 
 static void push(wf_vm *vm, lua_State *L, wf_core *core) {
   const wf_shared *sh = (const wf_shared *)core;
@@ -40,7 +40,7 @@ static wf_core *make(const wf_obj *obj) {
   return &sh->core;
 }
 
-// Filling ------------------------------------------------------------------------------------------
+// Filling -------------------------------------------------------------------------------------
 
 static _Noreturn void no_memory(lua_State *L) { wf_site_raise(L, "not enough memory"); }
 
@@ -104,7 +104,7 @@ static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
   fill_queue(p, L, &ch->sendq, &sh->core, &sh->sendq);
 }
 
-// The end ------------------------------------------------------------------------------------------
+// The end -------------------------------------------------------------------------------------
 
 // Others can claim these waits from now on, so what is local to them goes the slow way.
 static void look_twice(const wf_task *task) {

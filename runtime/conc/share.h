@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a channel becomes shared, with the values that it has buffered and the tasks that wait on it.
+// How a channel becomes shared, with the values that it has buffered and the tasks that wait on
+// it.
 #ifndef WF_CONC_SHARE_H
 #define WF_CONC_SHARE_H
 

@@ -95,7 +95,7 @@ bool wf_shared_fill(wf_shared *ch, const wf_message *m) {
   return true;
 }
 
-// Under the lock ----------------------------------------------------------------------------------
+// Under the lock ------------------------------------------------------------------------------
 
 static wf_shared_result give(wf_shared *ch, wf_message *m, wf_remote **woken) {
   if (WF_UNLIKELY(ch->closed)) return WF_SHARED_CLOSED;
@@ -137,7 +137,7 @@ bool wf_shared_can_recv_locked(const wf_shared *ch) {
   return ch->closed || !wf_list_empty(&ch->sendq) || ch->count > 0;
 }
 
-// Operations --------------------------------------------------------------------------------------
+// Operations ----------------------------------------------------------------------------------
 
 wf_shared_result wf_shared_send(wf_shared *ch, wf_message *m) {
   wf_remote *woken = NULL;

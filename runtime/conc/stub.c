@@ -7,7 +7,7 @@
 #include "task/scalar.h"
 #include "task/site.h"
 
-// Values -------------------------------------------------------------------------------------------
+// Values --------------------------------------------------------------------------------------
 
 void wf_stub_pack(wf_vm *vm, lua_State *L, int value, const char *call, wf_message *m) {
   if (wf_codec_pack(vm, L, value, 1, WF_PACK_VALUES, m)) return;
@@ -36,7 +36,7 @@ void wf_stub_push_error(wf_vm *vm, lua_State *L, wf_chan *ch) {
   }
 }
 
-// Waking -------------------------------------------------------------------------------------------
+// Waking --------------------------------------------------------------------------------------
 
 typedef struct unpack_job {
   wf_vm *vm;
@@ -123,7 +123,7 @@ void wf_stub_wake(wf_mail *mail) {
   wf_core_unref(r.core);
 }
 
-// Operations --------------------------------------------------------------------------------------
+// Operations ----------------------------------------------------------------------------------
 
 // Prepares the running task to wait for one operation. NULL: memory is out, and nothing is left.
 static wf_remote_place *prepare(wf_vm *vm, wf_chan *ch, wf_op op, const wf_ctx *ctx) {

@@ -4,8 +4,8 @@
 // empty. Every value is copied, also between two tasks of one VM.
 //
 // A value that has come is unpacked before its receiver goes on: where it is taken from the
-// channel, or by the worker when the receiver waited. When that fails (a module that does not load,
-// memory) the receiver gets the error, and the value is gone.
+// channel, or by the worker when the receiver waited. When that fails (a module that does not
+// load, memory) the receiver gets the error, and the value is gone.
 #ifndef WF_CONC_STUB_H
 #define WF_CONC_STUB_H
 
@@ -16,8 +16,8 @@
 static inline wf_shared *wf_stub_core(const wf_chan *ch) { return (wf_shared *)ch->obj.core; }
 
 // What the doors of lib/chan.c do for a stub; the number of results, or a yield. A value that
-// cannot cross raises, and has no effect.
-// The value is at index `value`. -> true; false when closed; nil, err of the context (may be NULL).
+// cannot cross raises, and has no effect. The value is at index `value`. -> true; false when
+// closed; nil, err of the context (may be NULL).
 int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx);
 // -> value; nil, err; nil, err, true when the value that was taken cannot be unpacked.
 int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx);

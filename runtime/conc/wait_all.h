@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How a select comes to wait where some of its channels have crossed. Other threads may make these
-// ready at any time, so it holds the locks of all of them, from the one look at which none is ready
-// until it stands in the queues of all.
+// ready at any time, so it holds the locks of all of them, from the one look at which none is
+// ready until it stands in the queues of all.
 #ifndef WF_CONC_WAIT_ALL_H
 #define WF_CONC_WAIT_ALL_H
 

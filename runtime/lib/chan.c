@@ -236,8 +236,8 @@ static int l_is_chan(lua_State *L) {
   return 1;
 }
 
-// chan_types(unbuffered, buffered, weft's own, shared, receiving view, sending view, send case): the
-// metatables, made in Lua.
+// chan_types(unbuffered, buffered, weft's own, shared, receiving view, sending view, send case):
+// the metatables, made in Lua.
 static int l_chan_types(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   lua_settop(L, 7);

@@ -3,10 +3,11 @@
 //
 // Copied: nil, booleans, numbers, strings, int64 and uint64, tables (with cycles and shared
 // references, and metatables that are registered), functions (task/closure.h) with their upvalues
-// and the globals that they read. By name: task/names.h. By reference: objects of a kind
-// that can be shared (task/promote.h), and views of them. Functions that share an upvalue and cross in one message share it
-// afterwards. The globals of a function are set in an environment of the message's own, behind
-// which stand the VM's globals; functions of one message share it when they shared theirs.
+// and the globals that they read. By name: task/names.h. By reference: objects of a kind that can
+// be shared (task/promote.h), and views of them. Functions that share an upvalue and cross in one
+// message share it afterwards. The globals of a function are set in an environment of the
+// message's own, behind which stand the VM's globals; functions of one message share it when they
+// shared theirs.
 //
 // Neither way recurses in C, whatever the depth. Messages come from this process alone: bytes that
 // do not make sense are an error and no crash, but the code of functions, which goes beside the

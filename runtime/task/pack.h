@@ -110,8 +110,8 @@ bool wf_pack_function_step(wf_packer *p, wf_pack_frame *f);
 // What is small and plain, straight into the message; false: it is not.
 bool wf_pack_inline(lua_State *L, int first, int n, wf_message *m);
 
-// The value at idx as part of an object that is to be shared, into a message of its own. False, and
-// why is pushed: it cannot cross. Raises when memory is out.
+// The value at idx as part of an object that is to be shared, into a message of its own. False,
+// and why is pushed: it cannot cross. Raises when memory is out.
 bool wf_pack_part(struct wf_promotion *promotion, lua_State *L, int idx, const char *what,
                   wf_message *m);
 

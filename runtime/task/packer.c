@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Packing a message from the first value to the last. Symbols: wf_pack
+// Packing a message from the first value to the last. Symbols: wf_pack, wf_codec
 #include <lauxlib.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
 // is packed as well, which may find further objects. Only when all of that has been done are the
 // objects made stubs, which cannot fail. Else everything is as it was before.
 //
-// All of it in one call of the VM's thread, in which no Lua code runs.
+// All of it in one call of the VM's thread, in which no Lua code runs. Symbols: wf_promotion
 #ifndef WF_TASK_PROMOTE_H
 #define WF_TASK_PROMOTE_H
 

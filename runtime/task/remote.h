@@ -3,16 +3,16 @@
 // with other VMs. Beside what a wait has otherwise (task/park.h) such a task has a claim, and a
 // place in the queue of each core.
 //
-// Whoever completes the wait, on any thread, has the core's lock and finds a place in its queue. It
-// claims the wait, takes the place out, writes down what the result is and, having released the
+// Whoever completes the wait, on any thread, has the core's lock and finds a place in its queue.
+// It claims the wait, takes the place out, writes down what the result is and, having released the
 // lock, posts the wait to the task's worker. There the rest is done: the task is taken out of all
 // other queues, gets its results and becomes ready. What is local to the task's VM (a local
 // channel in the same select, a context) claims with the same word on the task's own thread, and
 // goes on to the next waiter when it comes too late.
 //
-// Who owns what: places are linked under the lock of their core, and only their task's thread makes
-// and frees them; it locks each core before, so nobody still looks at them. The result belongs to
-// whoever has the claim.
+// Who owns what: places are linked under the lock of their core, and only their task's thread
+// makes and frees them; it locks each core before, so nobody still looks at them. The result
+// belongs to whoever has the claim.
 #ifndef WF_TASK_REMOTE_H
 #define WF_TASK_REMOTE_H
 
@@ -61,8 +61,8 @@ typedef struct wf_remote {
   wf_message message;
 } wf_remote;
 
-// Gives the task a wait of this kind, still closed, unless it has one; NULL when memory is out. The
-// task's thread. `open` is how it ends: it is called by the worker with the wait, see
+// Gives the task a wait of this kind, still closed, unless it has one; NULL when memory is out.
+// The task's thread. `open` is how it ends: it is called by the worker with the wait, see
 // wf_remote_end.
 wf_remote *wf_remote_of(wf_task *task, void (*open)(wf_mail *mail));
 
@@ -72,8 +72,8 @@ wf_remote_place *wf_remote_place_new(wf_vm *vm, wf_core *core, wf_op op, int ind
 // Frees it with its message. It is linked nowhere.
 void wf_remote_place_free(wf_vm *vm, wf_remote_place *place);
 
-// Under the core's lock: puts the place, which is set up, at the end of the queue. The wait is open
-// from then on, and others may be queued while it is.
+// Under the core's lock: puts the place, which is set up, at the end of the queue. The wait is
+// open from then on, and others may be queued while it is.
 void wf_remote_queue(wf_remote *wait, wf_remote_place *place, wf_link *queue);
 
 // Under the core's lock: claims the first wait in the queue that can still be claimed; those that
@@ -102,8 +102,8 @@ bool wf_remote_win(const wf_task *task);
 void wf_remote_leave(wf_remote *wait);
 
 // The wait that was posted as `mail`: its result, with a reference to the core and the message
-// being the caller's, after the task has been taken out of all it waited on. The task, or NULL when
-// nobody wants to know.
+// being the caller's, after the task has been taken out of all it waited on. The task, or NULL
+// when nobody wants to know.
 typedef struct wf_remote_result {
   wf_remote_outcome outcome;
   uint8_t op;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Reading messages (task/codec.h).
+// Reading messages (task/codec.h). Symbols: wf_codec
 #include <lauxlib.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ typedef struct reader {
   frame frames[WF_WIRE_DEPTH];
 } reader;
 
-_Noreturn static void malformed(reader *r) {
+static _Noreturn void malformed(reader *r) {
   (void)luaL_error(r->L, "malformed message");
   __builtin_unreachable();
 }

@@ -12,8 +12,8 @@
 //   LATER     a table or function whose contents (what follows the type, or the environment) come
 //             after all values, behind FILL n. So nesting is never deeper than WF_WIRE_DEPTH.
 //
-// Measured (scripts/dev: build/release/spec/c/codec_bench; ns to pack + to unpack, one thread, best
-// of 20): see the table at the end of this comment.
+// Measured (scripts/dev: build/release/spec/c/codec_bench; ns to pack + to unpack, one thread,
+// best of 20): see the table at the end of this comment.
 #ifndef WF_TASK_WIRE_H
 #define WF_TASK_WIRE_H
 

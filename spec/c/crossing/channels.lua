@@ -28,7 +28,8 @@ local function start(fn, ...)
   return r
 end
 
--- What a task there does with the channel, in the background; results go into package.loaded.box.out.
+-- What a task there does with the channel, in the background; its results go into
+-- package.loaded.box.out.
 local function send_there(ch, ...)
   there_unchecked(function(c, ...)
     local weft = require 'weft'
@@ -131,7 +132,9 @@ case('everything a channel can do, on both sides', function()
   local ch = weft.chan(2)
   local function look(c)
     local weft = require 'weft'
-    local function both(f, ...) return table.concat({ tostring((f(...))), tostring(select(2, f(...))) }, ' ') end
+    local function both(f, ...)
+      return tostring((f(...))) .. ' ' .. tostring((select(2, f(...))))
+    end
     local r = {}
     r[#r + 1] = both(c.try_recv, c)
     c:send(1)
