@@ -4,15 +4,20 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
+#include "conc/share.h"
 #include "conc/tick.h"
+#include "task/core.h"
 #include "task/mark.h"
 #include "task/park.h"
+#include "task/remote.h"
 #include "task/site.h"
 
 static void destroy(wf_obj *obj) {
   wf_chan *ch = (wf_chan *)obj;
   if (ch->tick != NULL) wf_tick_free(ch->tick);
 }
+
+static void let_go(wf_obj *obj) { wf_tick_let_go(((wf_chan *)obj)->tick); }
 
 static void mark_queue(const wf_link *queue, wf_mark *m) {
   for (wf_link *l = queue->next; l != queue; l = l->next) {
@@ -30,8 +35,12 @@ static void visit(wf_obj *obj, wf_mark *m) {
   if (!ch->of_context) wf_chan_mark_waiters(ch, m);
 }
 
-static const wf_kind kind = {
-    .name = "channel", .size = sizeof(wf_chan), .destroy = destroy, .visit = visit};
+static const wf_kind kind = {.name = "channel",
+                             .size = sizeof(wf_chan),
+                             .destroy = destroy,
+                             .let_go = let_go,
+                             .visit = visit,
+                             .share = &wf_share_chan};
 
 static void set_slot(lua_State *L, int self, int slot, int value) {
   lua_pushinteger(L, value);
@@ -65,6 +74,16 @@ wf_chan *wf_chan_new(wf_vm *vm, lua_State *L, uint32_t capacity) {
   return ch;
 }
 
+wf_chan *wf_chan_new_stub(wf_vm *vm, lua_State *L, wf_core *core) {
+  wf_chan *ch = (wf_chan *)wf_obj_new(vm, L, &kind, &wf_tag_chan);
+  wf_list_init(&ch->recvq);
+  wf_list_init(&ch->sendq);
+  wf_core_ref(core);
+  ch->obj.core = core;
+  ch->obj.shared = true;
+  return ch;
+}
+
 wf_chan *wf_chan_in_table(lua_State *L, int idx) {
   return (wf_chan *)wf_obj_in_table(L, idx, &wf_tag_buffer);
 }
@@ -94,9 +113,26 @@ static int after_slot(const wf_chan *ch, int slot) {
 }
 
 uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self) {
-  if (ch->capacity == 0) return ch->tick != NULL && wf_tick_pending(ch->tick) ? 1 : 0;
+  if (ch->capacity == 0) return ch->tick != NULL && wf_tick_pending(ch->tick, NULL) ? 1 : 0;
   int count = get_slot(L, ch, self, WF_CHAN_WRITE) - get_slot(L, ch, self, WF_CHAN_READ);
   return (uint32_t)(count < 0 ? count + (int)ch->capacity + 1 : count);
+}
+
+void wf_chan_push_buffered(lua_State *L, wf_chan *ch, int self, uint32_t i) {
+  int slot = get_slot(L, ch, self, WF_CHAN_READ) + (int)i;
+  if (slot > last_slot(ch)) slot -= (int)ch->capacity + 1;
+  lua_rawgeti(L, self, slot);
+}
+
+void wf_chan_retire(lua_State *L, wf_chan *ch, int self) {
+  set_flag(L, self, WF_CHAN_SEND_OK, false);
+  set_flag(L, self, WF_CHAN_RECV_OK, false);
+  set_slot(L, self, WF_CHAN_READ, WF_CHAN_RING);
+  set_slot(L, self, WF_CHAN_WRITE, WF_CHAN_RING);
+  for (int slot = WF_CHAN_RING; slot <= last_slot(ch); slot++) {
+    lua_pushnil(L);
+    lua_rawseti(L, self, slot);
+  }
 }
 
 // Appends the value on top of the stack, and pops it.
@@ -139,16 +175,30 @@ static wf_waiter *pick_case(wf_waiter *waiter) {
   uint32_t seen = 0;
   for (uint32_t i = 0; i < all->count; i++) {
     wf_waiter *other = &all->waiters[i];
-    if (other->on != first->on || other->op != first->op) continue;
+    if (!wf_link_in_list(&other->link) || other->on != first->on || other->op != first->op) {
+      continue;
+    }
     if (wf_rand_below(&waiter->task->vm->rand, ++seen) == 0) waiter = other;
   }
   return waiter;
 }
 
+// Past those whom somebody else will wake.
+static wf_waiter *choose_waiter(wf_link *queue) {
+  while (!wf_list_empty(queue)) {
+    wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
+    if (!waiter->again) return waiter;
+    if (wf_remote_win(waiter->task)) return pick_case(waiter);
+    wf_list_remove(&waiter->link);
+  }
+  return NULL;
+}
+
+// The waiter that is to be served, which has to be claimed: nobody else can.
 static wf_waiter *first_waiter(wf_link *queue) {
   if (wf_list_empty(queue)) return NULL;
   wf_waiter *waiter = wf_container_of(queue->next, wf_waiter, link);
-  return WF_LIKELY(!waiter->again) ? waiter : pick_case(waiter);
+  return WF_LIKELY(!waiter->again) ? waiter : choose_waiter(queue);
 }
 
 wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
@@ -167,8 +217,9 @@ wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self) {
 }
 
 wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self) {
+  bool buffered = ch->capacity != 0 && wf_chan_len(L, ch, self) > 0;  // may raise
   wf_waiter *sender = first_waiter(&ch->sendq);
-  if (ch->capacity != 0 && wf_chan_len(L, ch, self) > 0) {
+  if (buffered) {
     buffer_pop(L, ch, self);
     if (sender != NULL) {
       wf_chan_take_from(L, sender);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Channels, local to one VM.
+// Channels, as long as they are local to one VM; conc/stub.h has those that have crossed.
 //
 // An unbuffered channel is a userdata; nothing is ever stored in it, a value goes from the
 // sender's stack to the receiver's. A buffered channel is a table with the ring of values in its
@@ -92,6 +92,15 @@ void wf_chan_mark_waiters(wf_chan *ch, struct wf_mark *m);
 
 // Pushes what a receiver from a closed and drained channel gets as its second result.
 void wf_chan_push_error(lua_State *L, wf_chan *ch, int self);
+
+// For a channel that has crossed (conc/stub.h): pushes the proxy of a stub of the core, without
+// its methods. Raises when memory is out.
+wf_chan *wf_chan_new_stub(wf_vm *vm, lua_State *L, struct wf_core *core);
+
+// Of a buffered channel: pushes the i-th value, counted from 0.
+void wf_chan_push_buffered(lua_State *L, wf_chan *ch, int self, uint32_t i);
+// Empties its table, and keeps Lua from sending and receiving there for good.
+void wf_chan_retire(lua_State *L, wf_chan *ch, int self);
 
 uint32_t wf_chan_len(lua_State *L, wf_chan *ch, int self);
 

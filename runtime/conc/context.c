@@ -7,6 +7,7 @@
 #include "sched/runtime.h"
 #include "task/mark.h"
 #include "task/park.h"
+#include "task/remote.h"
 #include "task/site.h"
 
 // A function that waits for the end of a context. While it waits it holds the context and is held
@@ -138,6 +139,10 @@ void wf_ctx_push_error(lua_State *L, const wf_ctx *ctx) {
 static void wake_waiters(wf_ctx *ctx) {
   while (!wf_list_empty(&ctx->waiters)) {
     wf_task *task = wf_container_of(ctx->waiters.next, wf_waiter, link)->task;
+    if (!wf_remote_win(task)) {  // it has got what it waited for
+      wf_list_remove(ctx->waiters.next);
+      continue;
+    }
     wf_claim(task);
     lua_pushnil(task->at);
     wf_ctx_push_error(task->at, ctx);

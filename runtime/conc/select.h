@@ -19,8 +19,11 @@ typedef struct wf_case {
 bool wf_select_try(wf_vm *vm, lua_State *L, const wf_case *cases, int n, int *nresults);
 
 // Parks the running task on all cases, with the stack of L as it is: values to send are taken from
-// there.
+// there. 0: it has to be tried again, as another thread has made one of them ready.
 int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n);
+
+// Queues the waiter for a case whose channel is local.
+void wf_select_queue(lua_State *L, const wf_case *c, wf_waiter *waiter);
 
 // For compiled code, which calls it through the FFI and so sees nothing of Lua: whether a receive
 // from what `proxy`, the address of some userdata, stands for would have to wait. False also when

@@ -22,7 +22,14 @@ bool wf_tick_stop(wf_tick *tick);
 
 void wf_tick_free(wf_tick *tick);
 
-bool wf_tick_pending(const wf_tick *tick);
+// Whether there is a value that nobody has taken; `value` may be NULL.
+bool wf_tick_pending(const wf_tick *tick, double *value);
+
+// The channel has become shared: its values go there from now on.
+void wf_tick_share(wf_tick *tick);
+
+// wf_kind.let_go of its channel.
+void wf_tick_let_go(wf_tick *tick);
 
 // Takes the value.
 bool wf_tick_take(wf_tick *tick, double *value);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "conc/stub.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 
@@ -47,6 +48,7 @@ static int send_any(lua_State *L) {
     lua_settop(L, top = 3);
     lua_insert(L, 2);  // the value on top, where the receiver takes it
   }
+  if (ch->obj.shared) return wf_stub_send(vm, L, ch, top, ctx);
   wf_chan_result result = wf_chan_try_send(L, ch, 1);
   if (result != WF_CHAN_BLOCK) {
     lua_pushboolean(L, result == WF_CHAN_DONE);
@@ -88,6 +90,7 @@ static int recv_any(lua_State *L) {
     ctx = wf_arg_context(L, 2, 1, "recv");
     if (wf_ctx_is_over(L, ctx)) return 2;
   }
+  if (ch->obj.shared) return wf_stub_recv(vm, L, ch, ctx);
   switch (wf_chan_try_recv(L, ch, 1)) {
     case WF_CHAN_DONE: return 1;
     case WF_CHAN_CLOSED:
@@ -120,13 +123,41 @@ static int l_recv(lua_State *L) {
   return wf_park(vm, L, WF_WAIT_CHAN_RECV, 1);
 }
 
+static wf_chan_result try_send(lua_State *L, wf_chan *ch) {
+  return ch->obj.shared ? wf_stub_try_send(ch->obj.vm, L, ch, 2) : wf_chan_try_send(L, ch, 1);
+}
+
+static wf_chan_result try_recv(lua_State *L, wf_chan *ch) {
+  return ch->obj.shared ? wf_stub_try_recv(ch->obj.vm, L, ch) : wf_chan_try_recv(L, ch, 1);
+}
+
+static void push_error(lua_State *L, wf_chan *ch) {
+  if (ch->obj.shared) {
+    wf_stub_push_error(ch->obj.vm, L, ch);
+  } else {
+    wf_chan_push_error(L, ch, 1);
+  }
+}
+
+static bool is_closed(const wf_chan *ch) {
+  return ch->obj.shared ? wf_shared_is_closed(wf_stub_core(ch)) : ch->closed;
+}
+
+// False: it was closed.
+static bool close_chan(lua_State *L, wf_chan *ch, int err) {
+  if (ch->obj.shared) return wf_stub_close(ch->obj.vm, L, ch, err);
+  if (ch->closed) return false;
+  wf_chan_close(L, ch, 1, err);
+  return true;
+}
+
 // try_send(ch, v) -> true; false, "full"; nil when closed (the caller in Lua raises)
 static int l_try_send(lua_State *L) {
   wf_chan *ch = self_chan(L, "try_send");
   if (lua_isnoneornil(L, 2)) wf_arg_fail(L, 1, "try_send", "a value other than nil", 2);
   if (ch->system) refuse_send(L, "try_send");
   lua_settop(L, 2);
-  switch (wf_chan_try_send(L, ch, 1)) {
+  switch (try_send(L, ch)) {
     case WF_CHAN_DONE: lua_pushboolean(L, 1); return 1;
     case WF_CHAN_CLOSED: lua_pushnil(L); return 1;
     case WF_CHAN_BLOCK: break;
@@ -139,11 +170,11 @@ static int l_try_send(lua_State *L) {
 // try_recv(ch) -> v; nil, "empty"; nil, err
 static int l_try_recv(lua_State *L) {
   wf_chan *ch = self_chan(L, "try_recv");
-  switch (wf_chan_try_recv(L, ch, 1)) {
+  switch (try_recv(L, ch)) {
     case WF_CHAN_DONE: return 1;
     case WF_CHAN_CLOSED:
       lua_pushnil(L);
-      wf_chan_push_error(L, ch, 1);
+      push_error(L, ch);
       return 2;
     case WF_CHAN_BLOCK: break;
   }
@@ -156,14 +187,14 @@ static int l_try_recv(lua_State *L) {
 static int l_close(lua_State *L) {
   wf_chan *ch = self_chan(L, "close");
   if (ch->system) wf_raise(L, "close of a channel that weft closes itself");
-  if (ch->closed) wf_raise(L, "close of closed channel");
-  wf_chan_close(L, ch, 1, lua_isnoneornil(L, 2) ? 0 : 2);
+  if (!close_chan(L, ch, lua_isnoneornil(L, 2) ? 0 : 2)) wf_raise(L, "close of closed channel");
   return 0;
 }
 
 static int l_len(lua_State *L) {
   wf_chan *ch = self_chan(L, "len");
-  lua_pushinteger(L, (lua_Integer)wf_chan_len(L, ch, 1));
+  uint32_t n = ch->obj.shared ? wf_shared_len(wf_stub_core(ch)) : wf_chan_len(L, ch, 1);
+  lua_pushinteger(L, (lua_Integer)n);
   return 1;
 }
 
@@ -173,7 +204,7 @@ static int l_cap(lua_State *L) {
 }
 
 static int l_is_closed(lua_State *L) {
-  lua_pushboolean(L, self_chan(L, "is_closed")->closed);
+  lua_pushboolean(L, is_closed(self_chan(L, "is_closed")));
   return 1;
 }
 
@@ -186,14 +217,16 @@ static int l_chan_system(lua_State *L) {
 
 static int l_close_system(lua_State *L) {
   wf_chan *ch = self_chan(L, "close");
-  if (!ch->closed) wf_chan_close(L, ch, 1, 0);
+  (void)close_chan(L, ch, 0);
   return 0;
 }
 
 // closed_plainly(ch): whether it was closed without an error.
 static int l_closed_plainly(lua_State *L) {
   wf_chan *ch = wf_chan_at(L, 1);
-  lua_pushboolean(L, ch != NULL && ch->closed && !ch->has_error);
+  bool plainly = ch != NULL && is_closed(ch) &&
+                 (ch->obj.shared ? wf_shared_error(wf_stub_core(ch)) == NULL : !ch->has_error);
+  lua_pushboolean(L, plainly);
   return 1;
 }
 
@@ -203,19 +236,23 @@ static int l_is_chan(lua_State *L) {
   return 1;
 }
 
-// chan_types(unbuffered, buffered, weft's own, receiving view, send case): the metatables, made in
-// Lua.
+// chan_types(unbuffered, buffered, weft's own, shared, receiving view, sending view, send case):
+// the metatables, made in Lua.
 static int l_chan_types(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  lua_settop(L, 5);
-  for (int i = 1; i <= 3; i += 2) {
+  lua_settop(L, 7);
+  for (int i = 1; i <= 4; i++) {
+    if (i == 2) continue;  // a table's has none
     lua_pushcfunction(L, wf_obj_gc);
     lua_setfield(L, i, "__gc");
   }
-  vm->case_type = lua_topointer(L, 5);
-  vm->view_type = lua_topointer(L, 4);
+  vm->case_type = lua_topointer(L, 7);
+  vm->send_view_type = lua_topointer(L, 6);
+  vm->view_type = lua_topointer(L, 5);
   wf_vm_set_ref(vm, L, WF_REF_CASE_MT);
+  wf_vm_set_ref(vm, L, WF_REF_SEND_VIEW_MT);
   wf_vm_set_ref(vm, L, WF_REF_VIEW_MT);
+  wf_vm_set_ref(vm, L, WF_REF_SHARED_MT);
   wf_vm_set_ref(vm, L, WF_REF_SYSTEM_MT);
   wf_vm_set_ref(vm, L, WF_REF_BUFFER_MT);
   wf_vm_set_ref(vm, L, WF_REF_CHAN_MT);

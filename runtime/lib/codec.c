@@ -8,14 +8,12 @@
 static int l_check(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_arg_function(L, 1, 1, "check");
-  wf_message m;
-  if (!wf_codec_pack(vm, L, 1, lua_gettop(L), WF_PACK_CALL, &m)) {
+  size_t weight;
+  if (!wf_codec_check(vm, L, 1, lua_gettop(L), WF_PACK_CALL, &weight)) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
   }
-  size_t weight = wf_message_weight(&m);
-  wf_message_free(&m);
   lua_pushboolean(L, 1);
   lua_pushnumber(L, (double)weight);
   return 2;

@@ -52,13 +52,16 @@ static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
 
 static int run(wf_vm *vm, lua_State *L, const wf_case *cases, int n, bool has_default) {
   int nresults = 0;
-  if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
-  if (has_default) {
-    lua_pushinteger(L, n + 1);
-    return wf_poll_missed(vm, L, 1);
-  }
-  wf_check_can_park(vm, L, "select");
-  return wf_select_park(vm, L, cases, n);
+  do {
+    if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
+    if (has_default) {
+      lua_pushinteger(L, n + 1);
+      return wf_poll_missed(vm, L, 1);
+    }
+    wf_check_can_park(vm, L, "select");
+    nresults = wf_select_park(vm, L, cases, n);
+  } while (WF_UNLIKELY(nresults == 0));
+  return nresults;
 }
 
 // select(case…): index, value, err; index, true; false when a send case met a closed channel (the

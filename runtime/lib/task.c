@@ -7,6 +7,7 @@
 #include "lib/lib.h"
 #include "sched/runtime.h"
 #include "sched/workers.h"
+#include "task/core.h"
 #include "task/obj.h"
 #include "task/panic.h"
 #include "task/site.h"
@@ -131,6 +132,8 @@ static int l_name(lua_State *L) {
   memcpy(label, lua_tostring(L, 2), n);
   if (obj->label != NULL) wf_mem_free(&vm->rt->mem, obj->label, strlen(obj->label) + 1);
   obj->label = label;
+  if (obj->core != NULL && !wf_core_set_label(obj->core, label))
+    luaL_error(L, "not enough memory");
   lua_settop(L, 1);
   return 1;
 }

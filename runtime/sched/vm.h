@@ -120,10 +120,12 @@ typedef struct wf_vm {
   wf_task_pool tasks;
   wf_sites sites;
   struct wf_waits *free_waits[WF_WAIT_CLASSES];  // task/park.c
+  struct wf_remote *free_remotes;                // task/remote.c
+  struct wf_remote_place *free_places;
   wf_rand rand;
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
-  const void *globals, *default_case, *case_type, *view_type;
+  const void *globals, *default_case, *case_type, *view_type, *send_view_type;
   int refs[40];            // registry references (sched/vm.h: wf_vm_ref)
   struct wf_codec *codec;  // once a value has crossed (task/codec.h)
   uint64_t paths_version;  // of the search paths that it has (task/isolated.h)
@@ -153,23 +155,25 @@ static inline bool wf_vm_readmit(wf_vm *vm) {
 
 // Values that must be at hand where nothing may allocate.
 typedef enum wf_vm_ref {
-  WF_REF_CLOSED,       // "closed"
-  WF_REF_CANCELED,     // "context canceled"
-  WF_REF_DEADLINE,     // "context deadline exceeded"
-  WF_REF_RUN_DEFERS,   // lua/weft/internal/task.lua: run_defers
-  WF_REF_OVERDUE,      // lua/weft/internal/task.lua: overdue
-  WF_REF_RECLAIM,      // lua/weft/internal/task.lua: reclaim
-  WF_REF_ON_PANIC,     // weft.on_panic's function, or LUA_NOREF
-  WF_REF_PROXY_MT,     // of userdata proxies that are hidden in a table
-  WF_REF_CHAN_MT,      // of unbuffered channels
-  WF_REF_SYSTEM_MT,    // of ones that only weft sends on
-  WF_REF_BUFFER_MT,    // of buffered ones
-  WF_REF_VIEW_MT,      // of views that only receive
-  WF_REF_CASE_MT,      // of send cases of a select
-  WF_REF_DEFAULT,      // weft.default
-  WF_REF_RAW,          // the table of C functions that weft's Lua modules are built on
-  WF_REF_ERROR_PATH,   // task/trace.c
-  WF_REF_STRAY_YIELD,  // the error of a task that yields past weft
+  WF_REF_CLOSED,        // "closed"
+  WF_REF_CANCELED,      // "context canceled"
+  WF_REF_DEADLINE,      // "context deadline exceeded"
+  WF_REF_RUN_DEFERS,    // lua/weft/internal/task.lua: run_defers
+  WF_REF_OVERDUE,       // lua/weft/internal/task.lua: overdue
+  WF_REF_RECLAIM,       // lua/weft/internal/task.lua: reclaim
+  WF_REF_ON_PANIC,      // weft.on_panic's function, or LUA_NOREF
+  WF_REF_PROXY_MT,      // of userdata proxies that are hidden in a table
+  WF_REF_CHAN_MT,       // of unbuffered channels
+  WF_REF_SYSTEM_MT,     // of ones that only weft sends on
+  WF_REF_BUFFER_MT,     // of buffered ones
+  WF_REF_VIEW_MT,       // of views that only receive
+  WF_REF_SEND_VIEW_MT,  // and of those that only send
+  WF_REF_SHARED_MT,     // of channels that have crossed
+  WF_REF_CASE_MT,       // of send cases of a select
+  WF_REF_DEFAULT,       // weft.default
+  WF_REF_RAW,           // the table of C functions that weft's Lua modules are built on
+  WF_REF_ERROR_PATH,    // task/trace.c
+  WF_REF_STRAY_YIELD,   // the error of a task that yields past weft
   WF_REF_ENV,        // what weft's Lua modules see as globals: a copy, made before any script ran
   WF_REF_SOURCES,    // names of chunks, as keys
   WF_REF_REPORT,     // lua/weft/internal/report.lua: report(kind)
@@ -180,7 +184,7 @@ typedef enum wf_vm_ref {
   WF_REF_GLOBAL_NAMES,  // slot -> the names of globals that the code reads
   WF_REF_NAMES,         // values that cross by name, both ways (task/names.h)
   WF_REF_TYPES,         // registered metatables, both ways (task/names.h)
-  WF_REF_PROXIES,       // objects that have crossed: object -> proxy, weak (task/obj.h)
+  WF_REF_PROXIES,       // objects that have crossed: core -> proxy, weak (task/core.h)
   WF_REF_INT64,         // {ffi.istype, int64_t, uint64_t}, or false
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
   WF_REF_KEYS,          // strings that were keys lately (task/codec.h)

@@ -3,10 +3,11 @@
 //
 // Copied: nil, booleans, numbers, strings, int64 and uint64, tables (with cycles and shared
 // references, and metatables that are registered), functions (task/closure.h) with their upvalues
-// and the globals that they read. By name: task/names.h. By reference: objects whose kind can
-// `push` (task/obj.h). Functions that share an upvalue and cross in one message share it
-// afterwards. The globals of a function are set in an environment of the message's own, behind
-// which stand the VM's globals; functions of one message share it when they shared theirs.
+// and the globals that they read. By name: task/names.h. By reference: objects of a kind that can
+// be shared (task/promote.h), and views of them. Functions that share an upvalue and cross in one
+// message share it afterwards. The globals of a function are set in an environment of the
+// message's own, behind which stand the VM's globals; functions of one message share it when they
+// shared theirs.
 //
 // Neither way recurses in C, whatever the depth. Messages come from this process alone: bytes that
 // do not make sense are an error and no crash, but the code of functions, which goes beside the
@@ -52,8 +53,12 @@ typedef enum wf_pack_as {
 
 // Packs the n values from index `first` of L's stack on. False: one of them cannot cross; why,
 // with the path to it (`arg 2.items[3]: coroutine`), is on top of the stack, and nothing else has
-// changed. Raises when memory is out. The stack is as it was otherwise.
+// changed. Raises when memory is out. The stack is as it was otherwise. Objects among them are
+// shared from then on.
 bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m);
+
+// Whether that could be done, and how many bytes it would be. Nothing becomes shared.
+bool wf_codec_check(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, size_t *weight);
 
 // Pushes the values of the message, which stays as it is and is the caller's to free. False: an
 // error (a module that does not load, memory) is on top of the stack instead. A message without
@@ -63,6 +68,9 @@ bool wf_codec_unpack(wf_vm *vm, lua_State *L, const wf_message *m);
 
 // Makes the VM's part ready; the others do it themselves. Raises when memory is out.
 wf_codec *wf_codec_open(wf_vm *vm, lua_State *L);
+
+// The same; false: the error is on top of L's stack instead.
+bool wf_codec_open_protected(wf_vm *vm, lua_State *L);
 
 void wf_codec_free(wf_vm *vm);
 

@@ -10,6 +10,7 @@
 #include "sched/runtime.h"
 #include "task/obj.h"
 #include "task/park.h"
+#include "task/remote.h"
 #include "task/task.h"
 
 typedef struct roots {
@@ -19,7 +20,7 @@ typedef struct roots {
 
 static void mark_runnable(wf_task *task, void *arg) {
   roots *r = arg;
-  if (task->state == WF_PARKED) {
+  if (task->state == WF_PARKED && !wf_remote_is_open(task)) {
     if (!task->timed || !wf_timer_armed(&task->wait.timer)) return;
     r->sleepers++;
   }

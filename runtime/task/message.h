@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A message: Lua values on their way from one VM to another, as bytes that belong to neither
-// (task/codec.h makes and reads them). One cache line; what is small enough is inside and needs no allocation. It is moved by plain assignment
-// and has one owner, who frees it; between threads it may go as it is.
+// (task/codec.h makes and reads them). One cache line; what is small enough is inside and needs no
+// allocation. It is moved by plain assignment and has one owner, who frees it; between threads it
+// may go as it is.
 //
-// What does not go as bytes is in the parcel: counted references to objects and to the code of
+// What does not go as bytes is in the parcel: counted references to cores and to the code of
 // functions, and long strings, each in a block of its own so that it is copied once.
 #ifndef WF_TASK_MESSAGE_H
 #define WF_TASK_MESSAGE_H
@@ -14,7 +15,7 @@
 
 #include "base/mem.h"
 
-struct wf_obj;
+struct wf_core;
 struct wf_code;
 
 enum { WF_MESSAGE_INLINE = 49 };
@@ -26,10 +27,10 @@ typedef struct wf_blob {
 
 // One block: the struct, the three lists, the bytes.
 typedef struct wf_parcel {
-  wf_mem *mem;
+  wf_mem mem;  // by value: it may outlive the runtime that it was made in
   size_t block;
-  uint32_t nobjs, ncodes, nblobs;
-  struct wf_obj **objs;
+  uint32_t ncores, ncodes, nblobs;
+  struct wf_core **cores;
   struct wf_code **codes;
   wf_blob *blobs;
   uint8_t *bytes;
@@ -50,7 +51,8 @@ static inline const uint8_t *wf_message_bytes(const wf_message *m) {
 }
 
 // A parcel with room for all of that, its lists unfilled; NULL when memory is out.
-wf_parcel *wf_message_parcel(wf_mem *mem, size_t size, size_t nobjs, size_t ncodes, size_t nblobs);
+wf_parcel *wf_message_parcel(const wf_mem *mem, size_t size, size_t ncores, size_t ncodes,
+                             size_t nblobs);
 
 // How much it is: bytes, long strings and the code of functions.
 size_t wf_message_weight(const wf_message *m);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sched/runtime.h"
+#include "task/core.h"
 #include "task/site.h"
 
 const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
@@ -28,11 +29,14 @@ wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag
 void wf_obj_destroy(wf_obj *obj) {
   wf_vm *vm = obj->vm;
   if (obj->kind->destroy != NULL) obj->kind->destroy(obj);
+  if (obj->core != NULL) wf_core_unref(obj->core);
   if (obj->label != NULL) wf_mem_free(&vm->rt->mem, obj->label, strlen(obj->label) + 1);
   wf_mem_free(&vm->rt->mem, obj, obj->kind->size);
   vm->objects--;
   if (vm->orphaned && vm->objects == 0) vm->rt->hooks->last_object_gone(vm->rt);
 }
+
+wf_mem *wf_obj_mem(const wf_obj *obj) { return &obj->vm->rt->mem; }
 
 void wf_obj_hold(wf_held *held, wf_obj *obj) {
   held->obj = obj;
@@ -87,36 +91,6 @@ wf_obj *wf_obj_any(lua_State *L, int idx) {
     if (obj != NULL) return obj;
   }
   return view_of(L, idx);
-}
-
-void wf_obj_remember(wf_vm *vm, lua_State *L, wf_obj *obj, int idx) {
-  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    wf_vm_set_ref(vm, L, WF_REF_PROXIES);
-  }
-  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-  lua_pushlightuserdata(L, obj);
-  lua_pushvalue(L, idx);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-}
-
-void wf_obj_push(wf_vm *vm, lua_State *L, wf_obj *obj) {
-  if (vm->refs[WF_REF_PROXIES] != LUA_NOREF) {
-    wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-    lua_pushlightuserdata(L, obj);
-    lua_rawget(L, -2);
-    lua_remove(L, -2);
-    // The address may have been another object's before.
-    if (!lua_isnil(L, -1) && wf_obj_any(L, lua_gettop(L)) == obj) return;
-    lua_pop(L, 1);
-  }
-  obj->kind->push(vm, L, obj);
-  wf_obj_remember(vm, L, obj, lua_gettop(L));
 }
 
 int wf_obj_gc(lua_State *L) {

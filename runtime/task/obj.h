@@ -14,6 +14,8 @@
 
 typedef struct wf_obj wf_obj;
 struct wf_mark;
+struct wf_share;
+struct wf_core;
 
 typedef struct wf_kind {
   const char *name;  // as errors and reports call it: "channel"
@@ -23,9 +25,8 @@ typedef struct wf_kind {
   // Marks what whoever has the object can bring about: tasks that wake, functions that start
   // (task/mark.h). NULL: nothing.
   void (*visit)(wf_obj *obj, struct wf_mark *m);
-  // Pushes a new proxy of the object in another VM, with a reference of its own. Raises when
-  // memory is out. NULL: objects of this kind do not cross.
-  void (*push)(wf_vm *vm, lua_State *L, wf_obj *obj);
+  // How they come to be shared with other VMs (task/promote.h). NULL: they do not cross.
+  const struct wf_share *share;
 } wf_kind;
 
 // A place in the VM's list of objects that wait for something and so must live though nobody may
@@ -38,8 +39,10 @@ typedef struct wf_held {
 struct wf_obj {
   const wf_kind *kind;
   wf_vm *vm;
-  char *label;  // weft.name, or NULL
+  char *label;           // weft.name, or NULL
+  struct wf_core *core;  // counted; NULL: it is known in this VM alone
   uint32_t refs;
+  bool shared;  // it is a stub of its core, and all that it was is there (task/promote.h)
 };
 
 typedef struct wf_proxy {
@@ -97,13 +100,7 @@ wf_obj *wf_obj_in_table(lua_State *L, int idx, const void *tag);
 // The object behind whatever proxy stands at idx, of any kind; NULL when it is none.
 wf_obj *wf_obj_any(lua_State *L, int idx);
 
-// Pushes the proxy of an object that has come from another VM: the one that is known here, or a
-// new one. Raises when memory is out.
-void wf_obj_push(wf_vm *vm, lua_State *L, wf_obj *obj);
-
-// Makes what stands at idx the known proxy of the object in `vm`, as long as it lives. Raises when
-// memory is out.
-void wf_obj_remember(wf_vm *vm, lua_State *L, wf_obj *obj, int idx);
+wf_mem *wf_obj_mem(const wf_obj *obj);
 
 // __gc of every proxy.
 int wf_obj_gc(lua_State *L);

@@ -2,14 +2,12 @@
 #include "task/pack.h"
 
 #include <lauxlib.h>
-#include <math.h>
 #include <string.h>
 
-#include "sched/runtime.h"
 #include "task/guard.h"
 #include "task/int64.h"
-#include "task/obj.h"
-#include "task/site.h"
+#include "task/promote.h"
+#include "task/scalar.h"
 
 static uint8_t *put_uleb(uint8_t *at, uint64_t v) {
   for (; v >= 0x80; v >>= 7) *at++ = (uint8_t)(v | 0x80);
@@ -34,37 +32,39 @@ bool wf_pack_uleb(wf_packer *p, uint64_t v) {
 
 // Scalars ------------------------------------------------------------------------------------
 
-// At most NUMBER_MAX bytes.
-enum { NUMBER_MAX = 1 + ULEB_MAX };
-
-static uint8_t *put_number(uint8_t *at, double v) {
-  // Not of NaN and infinities, of which a conversion is undefined; and -0 is no integer.
-  if (v > -1e15 && v < 1e15) {
-    int64_t i = (int64_t)v;
-    if ((double)i == v && (i != 0 || !signbit(v))) {
-      if (i >= WF_WIRE_SMALL_MIN && i <= WF_WIRE_SMALL_MAX) {
-        *at++ = (uint8_t)(WF_WIRE_SMALL + i - WF_WIRE_SMALL_MIN);
-        return at;
-      }
-      *at++ = WF_WIRE_INTEGER;
-      return put_uleb(at, (uint64_t)i << 1 ^ (uint64_t)(i >> 63));
+// What is small and plain, straight into the message.
+bool wf_pack_inline(lua_State *L, int first, int n, wf_message *m) {
+  uint8_t *at = m->bytes, *end = m->bytes + WF_MESSAGE_INLINE;
+  for (int i = first; i < first + n; i++) {
+    int type = lua_type(L, i);
+    size_t size = 0;
+    const char *data = type == LUA_TSTRING ? lua_tolstring(L, i, &size) : NULL;
+    if (size >= WF_WIRE_LONG_BYTES || (size_t)(end - at) < WF_SCALAR_MAX + size) return false;
+    if (type == LUA_TNUMBER) {
+      at = wf_scalar_put(at, lua_tonumber(L, i));
+    } else if (data != NULL) {
+      *at++ = (uint8_t)(WF_WIRE_SHORT + size);
+      memcpy(at, data, size);
+      at += size;
+    } else if (type == LUA_TBOOLEAN) {
+      *at++ = lua_toboolean(L, i) ? WF_WIRE_TRUE : WF_WIRE_FALSE;
+    } else if (type == LUA_TNIL) {
+      *at++ = WF_WIRE_NIL;
+    } else {
+      return false;
     }
   }
-  float f = (float)v;
-  if ((double)f == v) {
-    *at++ = WF_WIRE_FLOAT;
-    memcpy(at, &f, sizeof f);
-    return at + sizeof f;
-  }
-  *at++ = WF_WIRE_NUMBER;
-  memcpy(at, &v, sizeof v);
-  return at + sizeof v;
+  m->parcel = NULL;
+  m->size = (uint32_t)(at - m->bytes);
+  m->count = (uint16_t)n;
+  m->plain = true;
+  return true;
 }
 
 static bool pack_number(wf_packer *p, int idx) {
-  uint8_t *at = room(p, NUMBER_MAX);
+  uint8_t *at = room(p, WF_SCALAR_MAX);
   if (at == NULL) return false;
-  p->s->bytes.size -= (size_t)(at + NUMBER_MAX - put_number(at, lua_tonumber(p->L, idx)));
+  p->s->bytes.size -= (size_t)(at + WF_SCALAR_MAX - wf_scalar_put(at, lua_tonumber(p->L, idx)));
   return true;
 }
 
@@ -190,33 +190,59 @@ bool wf_pack_name(wf_packer *p) {
 // Remembers the proxy at 2 as that of its object, so that it is the same when it comes back.
 typedef struct remember_job {
   wf_vm *vm;
-  wf_obj *obj;
+  const wf_core *core;
 } remember_job;
 
 static int remember(lua_State *L, void *ud) {
   const remember_job *job = ud;
-  wf_obj_remember(job->vm, L, job->obj, 2);
+  wf_core_remember(job->vm, L, job->core, 2);
   return 0;
+}
+
+// The core of the object whose proxy is on top gets a number in the parcel.
+static bool list_core(wf_packer *p, wf_core *core, wf_seen *seen) {
+  wf_core **place = wf_vec_add(p->s->mem, &p->s->cores, sizeof *place);
+  if (place == NULL) return wf_pack_no_memory(p);
+  *place = core;
+  seen->value = p->s->cores.size / sizeof *place - 1;
+  remember_job job = {.vm = p->vm, .core = core};
+  lua_pushvalue(p->L, -1);
+  return wf_guard_at_rest(p->vm, p->L, remember, &job, 1, 0) == 0 || wf_pack_no_memory(p);
 }
 
 // The object whose proxy is on top.
 static bool pack_object(wf_packer *p, wf_obj *obj) {
-  wf_scratch *s = p->s;
-  if (obj->kind->push == NULL) return wf_pack_refuse(p, obj->kind->name);
-  wf_seen *seen = wf_scratch_see(s, obj, WF_SEEN_OBJECT);
-  if (seen == NULL) return wf_pack_no_memory(p);
-  if (seen->value == UINT64_MAX) {
-    wf_obj **place = wf_vec_add(s->mem, &s->objs, sizeof *place);
-    if (place == NULL) return wf_pack_no_memory(p);
-    *place = obj;
-    seen->value = s->objs.size / sizeof *place - 1;
-    remember_job job = {.vm = p->vm, .obj = obj};
-    lua_pushvalue(p->L, -1);
-    if (wf_guard_at_rest(p->vm, p->L, remember, &job, 1, 0) != 0) return wf_pack_no_memory(p);
+  if (obj->core == NULL) {
+    const wf_share *share = obj->kind->share;
+    const char *why = share != NULL ? share->refuse(obj) : obj->kind->name;
+    if (why != NULL) return wf_pack_refuse(p, why);
+    if (!wf_promotion_add(p->promotion, obj)) return wf_pack_no_memory(p);
   }
+  wf_seen *seen = wf_scratch_see(p->s, obj->core, WF_SEEN_CORE);
+  if (seen == NULL) return wf_pack_no_memory(p);
+  if (seen->value == UINT64_MAX && !list_core(p, obj->core, seen)) return false;
   p->plain = false;
   lua_pop(p->L, 1);
   return wf_pack_tag(p, WF_WIRE_OBJECT) && wf_pack_uleb(p, seen->value);
+}
+
+// The object behind the table on top of the stack, which has a metatable; of a view it says which,
+// and puts what it is a view of in its place.
+static wf_obj *look_behind(wf_packer *p, const void *metatable, bool *ok) {
+  lua_State *L = p->L;
+  bool sends = metatable == p->vm->send_view_type;
+  if (sends || metatable == p->vm->view_type) {
+    lua_rawgeti(L, -1, 0);
+    wf_obj *obj = wf_obj_any(L, lua_gettop(L));
+    if (obj == NULL) {
+      lua_pop(L, 1);
+      return NULL;
+    }
+    lua_replace(L, -2);
+    *ok = wf_pack_tag(p, WF_WIRE_VIEW) && wf_pack_tag(p, sends);
+    return obj;
+  }
+  return wf_obj_any(L, lua_gettop(L));
 }
 
 // The number of the metatable that is on top, and with the first use its name and module.
@@ -260,11 +286,15 @@ static bool pack_table(wf_packer *p) {
   if (wf_names_push(p->vm, &p->codec->names, L, table)) return wf_pack_name(p);
   bool typed = lua_getmetatable(L, table) != 0;
   if (typed) {
-    wf_obj *obj = wf_obj_any(L, table);
-    bool known = obj == NULL && wf_names_push_type(p->vm, L, table + 1);
-    if (!known) {
+    const void *metatable = lua_topointer(L, -1);
+    bool ok = true;
+    lua_pop(L, 1);
+    wf_obj *obj = look_behind(p, metatable, &ok);
+    if (!ok) return false;
+    if (obj != NULL) return pack_object(p, obj);
+    (void)lua_getmetatable(L, table);
+    if (!wf_names_push_type(p->vm, L, table + 1)) {
       lua_settop(L, table);
-      if (obj != NULL) return pack_object(p, obj);
       return wf_pack_refuse(p, "table with a metatable that is not registered (weft.register)");
     }
     lua_settop(L, table + 1);
@@ -307,7 +337,7 @@ static bool close_table(wf_packer *p, wf_pack_frame *f) {
 }
 
 // Goes on with the table until one of its keys or values has opened a frame, or to its end.
-static bool step_table(wf_packer *p, wf_pack_frame *f) {
+bool wf_pack_table_step(wf_packer *p, wf_pack_frame *f) {
   lua_State *L = p->L;
   bool is_scalar, ok = true;
   int depth = p->depth;
@@ -386,148 +416,4 @@ bool wf_pack_value(wf_packer *p) {
       return wf_pack_refuse(p, NULL);
     default: return wf_pack_refuse(p, NULL);
   }
-}
-
-// The whole ------------------------------------------------------------------------------------
-
-static bool run(wf_packer *p) {
-  while (p->depth > 0) {
-    wf_pack_frame *f = &p->frames[p->depth - 1];
-    if (!(f->is_function ? wf_pack_function_step(p, f) : step_table(p, f))) return false;
-  }
-  return true;
-}
-
-// The contents of what came too deep, which may put off others.
-static bool pack_pending(wf_packer *p) {
-  lua_State *L = p->L;
-  p->deep = true;
-  for (size_t i = 0; i < p->s->pending.size / sizeof(uint32_t); i++) {
-    uint32_t number;
-    memcpy(&number, p->s->pending.data + i * sizeof number, sizeof number);
-    if (!wf_pack_tag(p, WF_WIRE_FILL) || !wf_pack_uleb(p, number)) return false;
-    lua_rawgeti(L, p->pending, (int)number + 1);
-    size_t place;
-    memcpy(&place, p->s->places.data + number * sizeof place, sizeof place);
-    if (lua_istable(L, -1)) {
-      wf_pack_push_frame(p, number)->hints = place + 1;
-      lua_pushnil(L);
-    } else if (!wf_pack_open_function(p, number)) {
-      return false;
-    }
-    if (!run(p)) return false;
-  }
-  return true;
-}
-
-static bool pack_all(wf_packer *p) {
-  for (p->root = 0; p->root < p->n; p->root++) {
-    lua_pushvalue(p->L, p->first + p->root);
-    if (!wf_pack_value(p) || !run(p)) return false;
-  }
-  return pack_pending(p);
-}
-
-// What is small and plain, straight into the message.
-static bool pack_inline(lua_State *L, int first, int n, wf_message *m) {
-  uint8_t *at = m->bytes, *end = m->bytes + WF_MESSAGE_INLINE;
-  for (int i = first; i < first + n; i++) {
-    int type = lua_type(L, i);
-    size_t size = 0;
-    const char *data = type == LUA_TSTRING ? lua_tolstring(L, i, &size) : NULL;
-    if (size >= WF_WIRE_LONG_BYTES || (size_t)(end - at) < NUMBER_MAX + size) return false;
-    if (type == LUA_TNUMBER) {
-      at = put_number(at, lua_tonumber(L, i));
-    } else if (data != NULL) {
-      *at++ = (uint8_t)(WF_WIRE_SHORT + size);
-      memcpy(at, data, size);
-      at += size;
-    } else if (type == LUA_TBOOLEAN) {
-      *at++ = lua_toboolean(L, i) ? WF_WIRE_TRUE : WF_WIRE_FALSE;
-    } else if (type == LUA_TNIL) {
-      *at++ = WF_WIRE_NIL;
-    } else {
-      return false;
-    }
-  }
-  m->parcel = NULL;
-  m->size = (uint32_t)(at - m->bytes);
-  m->count = (uint16_t)n;
-  m->plain = true;
-  return true;
-}
-
-static int refresh(lua_State *L, void *ud) {
-  wf_vm *vm = ud;
-  lua_pushboolean(L, wf_names_refresh(vm, &vm->codec->names, L));
-  vm->codec->modules_changed = false;
-  return 1;
-}
-
-bool wf_pack_has_news(wf_packer *p) {
-  if (p->fresh) return false;
-  p->fresh = true;
-  if (wf_guard_at_rest(p->vm, p->L, refresh, p->vm, 0, 1) != 0) return wf_pack_no_memory(p);
-  bool news = lua_toboolean(p->L, -1) != 0;
-  lua_pop(p->L, 1);
-  return news;
-}
-
-// From the start, as often as modules turn out to be there that were not known: once.
-static bool pack(wf_packer *p, int top) {
-  if (p->codec->modules_changed) (void)wf_pack_has_news(p);
-  do {
-    if (p->fresh) wf_scratch_reset(p->s);
-    lua_settop(p->L, top);
-    lua_pushnil(p->L);
-    p->pending = top + 1;
-    p->depth = 0;
-    p->plain = true;
-    p->deep = p->restart = false;
-    p->why = NULL;
-    if (!p->out_of_memory && pack_all(p)) return true;
-  } while (!p->out_of_memory && (p->restart || wf_pack_has_news(p)));
-  return false;
-}
-
-// More than all frames need at once: three slots each, and what the deepest does beyond; and the
-// slots of a C function that is called there (wf_int64_read), so that no stack has to grow then.
-enum { STACK = 3 * WF_WIRE_DEPTH + 24 + LUA_MINSTACK };
-
-bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m) {
-  if (pack_inline(L, first, n, m)) return true;
-  wf_codec *codec = wf_codec_open(vm, L);
-  int top = lua_gettop(L);
-  if (n > UINT16_MAX) luaL_error(L, "too many values");
-  luaL_checkstack(L, STACK, "too many values");
-  wf_packer p;
-  memset(&p, 0, offsetof(wf_packer, effect));
-  p.vm = vm;
-  p.L = L;
-  p.codec = codec;
-  p.as = as;
-  p.first = first;
-  p.n = n;
-  p.s = codec->scratch != NULL ? codec->scratch : wf_scratch_new(&vm->rt->mem);
-  if (p.s == NULL) wf_site_raise(L, "not enough memory");
-  codec->scratch = NULL;
-  wf_guard_hook hook = wf_guard_lift_hook(L);
-  bool ok = pack(&p, top);
-  wf_guard_put_hook_back(L, &hook);
-  if (ok && !wf_scratch_finish(p.s, (uint32_t)n, p.plain, m)) ok = wf_pack_no_memory(&p);
-  wf_scratch_reset(p.s);
-  if (codec->scratch == NULL) {
-    wf_scratch_trim(p.s);
-    codec->scratch = p.s;
-  } else {
-    wf_scratch_free(p.s);
-  }
-  // From here on errors may be raised.
-  if (p.out_of_memory) wf_site_raise(L, "not enough memory");
-  if (!ok) {
-    wf_pack_push_refusal(&p);
-    lua_replace(L, top + 1);
-  }
-  lua_settop(L, ok ? top : top + 1);
-  return ok;
 }

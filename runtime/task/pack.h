@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The inside of packing, for the rooms that share it: pack.c (the walk), packfn.c (functions) and
-// path.c (what to say of a value that cannot cross).
+// The inside of packing, for the rooms that share it: packer.c (the whole), pack.c (values),
+// packfn.c (functions) and path.c (what to say of a value that cannot cross).
 //
 // The walk goes along frames: a table or function that is being packed, with what belongs to it on
 // L's stack from `slot` on (a table, the key, the value; a function, the names of its globals, its
@@ -42,6 +42,8 @@ typedef struct wf_packer {
   bool restart;       // there are new modules: begin again
   bool deep;          // what comes later is under way: the path begins somewhere inside
   bool out_of_memory;
+  struct wf_promotion *promotion;
+  const char *what;   // of a part of an object: what it is there
   const char *why;    // the value on top cannot cross; NULL: because of its type
   wf_effect effect;   // with why == wf_pack_has_effect: what it does
   char variable[80];  // and to which variable
@@ -97,10 +99,21 @@ bool wf_pack_later(wf_packer *p, uint64_t number);
 // Whether modules have been loaded that were not known; looks once for each message.
 bool wf_pack_has_news(wf_packer *p);
 
+// Goes on with the table until one of its keys or values has opened a frame, or to its end.
+bool wf_pack_table_step(wf_packer *p, wf_pack_frame *f);
+
 // A function on top of the stack (task/packfn.c); its contents; the next of these.
 bool wf_pack_function(wf_packer *p);
 bool wf_pack_open_function(wf_packer *p, uint64_t number);
 bool wf_pack_function_step(wf_packer *p, wf_pack_frame *f);
+
+// What is small and plain, straight into the message; false: it is not.
+bool wf_pack_inline(lua_State *L, int first, int n, wf_message *m);
+
+// The value at idx as part of an object that is to be shared, into a message of its own. False,
+// and why is pushed: it cannot cross. Raises when memory is out.
+bool wf_pack_part(struct wf_promotion *promotion, lua_State *L, int idx, const char *what,
+                  wf_message *m);
 
 // Pushes why the value on top cannot cross, with the path to it (task/path.c). Raises when memory
 // is out.

@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "sched/runtime.h"
 #include "task/obj.h"
+#include "task/remote.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -75,8 +76,8 @@ static size_t waits_size(uint32_t capacity) {
 }
 
 // Blocks are kept in the VM by size size_class: a select costs no malloc after the first.
-wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
-  wf_task *task = vm->current;
+bool wf_wait_extend(wf_task *task, uint32_t count) {
+  wf_vm *vm = task->vm;
   WF_ASSERT(task->extra == NULL);
   uint32_t size_class = 0;
   while ((1U << size_class) < count) size_class++;
@@ -86,10 +87,11 @@ wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
     vm->free_waits[size_class] = *(wf_waits **)(void *)waits->waiters;
   } else {
     waits = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, waits_size(1U << size_class));
-    if (waits == NULL) wf_site_raise(L, "not enough memory");
+    if (waits == NULL) return false;
     waits->capacity = 1U << size_class;
   }
   waits->count = count;
+  waits->remote = NULL;
   for (uint32_t i = 0; i < count; i++) {
     wf_waiter *waiter = &waits->waiters[i];
     waiter->link.next = NULL;
@@ -98,7 +100,12 @@ wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
     waiter->again = false;
   }
   task->extra = waits;
-  return waits;
+  return true;
+}
+
+wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count) {
+  if (!wf_wait_extend(vm->current, count)) wf_site_raise(L, "not enough memory");
+  return vm->current->extra;
 }
 
 static void free_waits(wf_vm *vm, wf_waits *waits) {
@@ -151,6 +158,8 @@ void wf_claim_all(wf_task *task) {
     if (wf_link_in_list(&extra->waiters[i].link)) wf_list_remove(&extra->waiters[i].link);
   }
   bool held = task->state == WF_PARKED;
+  bool remote = extra != NULL && extra->remote != NULL;
+  if (remote) wf_remote_leave(extra->remote);
   if (task->timed) {
     (void)wf_timer_stop(&task->vm->timers, &task->wait.timer);
     task->timed = false;
@@ -158,6 +167,8 @@ void wf_claim_all(wf_task *task) {
   } else if (wf_link_in_list(&task->wait.waiter.link)) {
     wf_list_remove(&task->wait.waiter.link);
     if (held) wf_obj_unref(task->wait.waiter.on);
+  } else if (remote && held && task->wait.waiter.on != NULL) {
+    wf_obj_unref(task->wait.waiter.on);
   }
   if (extra == NULL) return;
   task->extra = NULL;

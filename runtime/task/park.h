@@ -19,8 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/peek.h"
 #include "base/check.h"
+#include "base/peek.h"
 #include "task/obj.h"
 #include "task/task.h"
 
@@ -48,6 +48,9 @@ static inline wf_waiter *wf_wait_on(wf_vm *vm, struct wf_obj *on, wf_op op) {
 // `count` waiters beside the task's own one, for the caller to set up and link. Raises when memory
 // is out.
 wf_waits *wf_wait_more(wf_vm *vm, lua_State *L, uint32_t count);
+
+// The same for any task of this thread. False when memory is out.
+bool wf_wait_extend(wf_task *task, uint32_t count);
 
 // Arms the task's timer for a task that waits for nothing but it and extra waiters. Raises when
 // memory is out.

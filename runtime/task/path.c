@@ -58,7 +58,9 @@ static void push_root(wf_packer *p) {
   lua_State *L = p->L;
   int root = p->first + p->root;
   bool is_call = wf_pack_is_call(p);
-  if (p->deep) {
+  if (p->what != NULL) {
+    lua_pushfstring(L, p->deep ? "%s, deep inside" : "%s", p->what);
+  } else if (p->deep) {
     lua_pushstring(L, is_call ? "something deep inside" : "value, deep inside");
   } else if (is_call && p->root == 0) {
     int top = lua_gettop(L);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "task/closure.h"
-#include "task/obj.h"
+#include "task/core.h"
 
 enum { FIRST_SLOTS = 64, KEPT_SLOTS = 4096, KEPT_BYTES = 65536 };
 
@@ -33,14 +33,14 @@ void wf_scratch_free(wf_scratch *s) {
   if (s == NULL) return;
   drop_codes(s);
   free_seen(s);
-  wf_vec *vecs[] = {&s->bytes, &s->places, &s->objs, &s->codes, &s->blobs, &s->pending};
+  wf_vec *vecs[] = {&s->bytes, &s->places, &s->cores, &s->codes, &s->blobs, &s->pending};
   for (size_t i = 0; i < sizeof vecs / sizeof vecs[0]; i++) wf_vec_free(s->mem, vecs[i]);
   wf_mem_free(s->mem, s, sizeof *s);
 }
 
 void wf_scratch_reset(wf_scratch *s) {
   if (s->codes.size > 0) drop_codes(s);
-  s->bytes.size = s->places.size = s->objs.size = s->blobs.size = s->pending.size = 0;
+  s->bytes.size = s->places.size = s->cores.size = s->blobs.size = s->pending.size = 0;
   s->used = s->ntypes = s->nenvs = 0;
   if (++s->epoch != 0) return;
   if (s->seen != NULL) memset(s->seen, 0, s->slots * sizeof *s->seen);
@@ -55,7 +55,7 @@ void wf_scratch_trim(wf_scratch *s) {
   if (WF_UNLIKELY(s->slots > KEPT_SLOTS)) free_seen(s);
   trim(s, &s->bytes);
   trim(s, &s->places);
-  trim(s, &s->objs);
+  trim(s, &s->cores);
   trim(s, &s->codes);
   trim(s, &s->blobs);
   trim(s, &s->pending);
@@ -97,7 +97,7 @@ wf_seen *wf_scratch_see(wf_scratch *s, const void *address, uint32_t as) {
 static bool copy_blobs(wf_parcel *parcel, const wf_vec *blobs) {
   const wf_blob *from = (const wf_blob *)(const void *)blobs->data;
   for (uint32_t i = 0; i < parcel->nblobs; i++) {
-    parcel->blobs[i] = (wf_blob){.data = parcel->mem->fn(parcel->mem->ud, NULL, 0, from[i].size),
+    parcel->blobs[i] = (wf_blob){.data = parcel->mem.fn(parcel->mem.ud, NULL, 0, from[i].size),
                                  .size = from[i].size};
     if (parcel->blobs[i].data == NULL) {
       parcel->nblobs = i;
@@ -113,7 +113,7 @@ static void copy_list(void *to, const wf_vec *from) {
 }
 
 bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m) {
-  size_t lists = s->objs.size + s->codes.size + s->blobs.size;
+  size_t lists = s->cores.size + s->codes.size + s->blobs.size;
   if (s->bytes.size > UINT32_MAX) return false;
   m->parcel = NULL;
   m->size = (uint32_t)s->bytes.size;
@@ -124,13 +124,13 @@ bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m)
     return true;
   }
   wf_parcel *parcel =
-      wf_message_parcel(s->mem, s->bytes.size, s->objs.size / sizeof(wf_obj *),
+      wf_message_parcel(s->mem, s->bytes.size, s->cores.size / sizeof(wf_core *),
                         s->codes.size / sizeof(wf_code *), s->blobs.size / sizeof(wf_blob));
   if (parcel == NULL) return false;
   copy_list(parcel->bytes, &s->bytes);
-  copy_list(parcel->objs, &s->objs);
+  copy_list(parcel->cores, &s->cores);
   copy_list(parcel->codes, &s->codes);
-  for (uint32_t i = 0; i < parcel->nobjs; i++) wf_obj_ref(parcel->objs[i]);
+  for (uint32_t i = 0; i < parcel->ncores; i++) wf_core_ref(parcel->cores[i]);
   for (uint32_t i = 0; i < parcel->ncodes; i++) wf_code_ref(parcel->codes[i]);
   m->parcel = parcel;
   if (copy_blobs(parcel, &s->blobs)) return true;

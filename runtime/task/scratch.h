@@ -10,7 +10,7 @@
 // What an address was seen as.
 typedef enum wf_seen_as {
   WF_SEEN_VALUE,    // its number
-  WF_SEEN_OBJECT,   // its number in the parcel
+  WF_SEEN_CORE,     // its number in the parcel
   WF_SEEN_CODE,     // likewise
   WF_SEEN_TYPE,     // the number of the metatable
   WF_SEEN_ENV,      // the number of the environment
@@ -28,7 +28,7 @@ typedef struct wf_scratch {
   wf_mem *mem;
   wf_vec bytes;
   wf_vec places;   // where the tag of each numbered value stands: size_t
-  wf_vec objs;     // wf_obj *, kept alive by their proxies
+  wf_vec cores;    // wf_core *, which their objects or the promotion keep alive
   wf_vec codes;    // wf_code *, counted
   wf_vec blobs;    // strings that the values keep alive: wf_blob
   wf_vec pending;  // numbers of what comes later: uint32_t

@@ -13,6 +13,7 @@
 #include "task/panic.h"
 #include "task/park.h"
 #include "task/preempt.h"
+#include "task/remote.h"
 #include "task/site.h"
 
 enum { SLAB_TASKS = WF_SIZE(256, 4), MAX_WARM = WF_SIZE(8192, 2), LINE = 64, ID_BLOCK = 1024 };
@@ -476,6 +477,7 @@ void wf_tasks_free(wf_vm *vm) {
   vm->tasks.warm = NULL;
   vm->tasks.warm_count = 0;
   wf_waits_free_all(vm);
+  wf_remote_free_all(vm);
 }
 
 const char *wf_task_state_name(const wf_task *task) {

@@ -44,12 +44,13 @@ typedef struct wf_waiter {
   int16_t index;      // position of the case in a select, 0: no select
   int16_t slot;       // where a select's value to send lies on the stack of task->at
   uint8_t op;
-  bool again;  // more cases of the same select wait in the same queue
+  bool again;  // more cases of the same select wait in the same queue, or others may claim
 } wf_waiter;
 
 // A block of further waiters, owned by the task while it waits.
 typedef struct wf_waits {
   uint32_t count, capacity;
+  struct wf_remote *remote;  // of a task that waits on shared objects (task/remote.h)
   wf_waiter waiters[];
 } wf_waits;
 

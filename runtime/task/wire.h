@@ -12,8 +12,8 @@
 //   LATER     a table or function whose contents (what follows the type, or the environment) come
 //             after all values, behind FILL n. So nesting is never deeper than WF_WIRE_DEPTH.
 //
-// Measured (scripts/dev: build/release/spec/c/codec_bench; ns to pack + to unpack, one thread, best
-// of 20): see the table at the end of this comment.
+// Measured (scripts/dev: build/release/spec/c/codec_bench; ns to pack + to unpack, one thread,
+// best of 20): see the table at the end of this comment.
 #ifndef WF_TASK_WIRE_H
 #define WF_TASK_WIRE_H
 
@@ -44,6 +44,7 @@ typedef enum wf_wire_tag {
   WF_WIRE_PAIRS,
   WF_WIRE_END,
   WF_WIRE_FILL,
+  WF_WIRE_VIEW,             // 1: it sends, 0: it receives; number in the parcel
   WF_WIRE_STRING = 0x18,    // | WF_WIRE_KEPT: length, bytes
   WF_WIRE_BLOB = 0x1a,      // | WF_WIRE_KEPT: number in the parcel
   WF_WIRE_TABLE = 0x20,     // | WF_WIRE_KEPT | WF_WIRE_LATER | WF_WIRE_TYPED

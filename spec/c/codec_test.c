@@ -8,35 +8,56 @@
 #include <time.h>
 
 #include "../embed/check.h"
-#include "task/obj.h"
+#include "task/promote.h"
 #include "task/wire.h"
 #include "two_vms.h"
 
 // An object that crosses -------------------------------------------------------------------------
 
-typedef struct box {
-  wf_obj obj;
-  int value;
-} box;
-
-static int destroyed;
+static int destroyed, emptied;
+static bool reluctant;  // boxes that say they cannot cross, when it comes to it
 
 static void destroy(wf_obj *obj) {
   (void)obj;
   destroyed++;
 }
 
-static void push(wf_vm *vm, lua_State *L, wf_obj *obj);
-static const wf_kind box_kind = {
-    .name = "box", .size = sizeof(box), .destroy = destroy, .push = push};
+static void empty(wf_core *core) {
+  (void)core;
+  emptied++;
+}
 
-static void push(wf_vm *vm, lua_State *L, wf_obj *obj) {
-  wf_proxy *proxy = lua_newuserdata(L, sizeof *proxy);
-  *proxy = (wf_proxy){.tag = &wf_tag_queue};
-  wf_vm_push_ref(vm, L, WF_REF_PROXY_MT);
-  lua_setmetatable(L, -2);
-  proxy->obj = obj;
-  wf_obj_ref(obj);
+static void push_box(wf_vm *vm, lua_State *L, wf_core *core);
+static const wf_core_kind core_kind = {.size = sizeof(wf_core), .empty = empty, .push = push_box};
+
+static const char *refuse(const wf_obj *obj) {
+  (void)obj;
+  return NULL;
+}
+
+static wf_core *make(const wf_obj *obj) { return wf_core_new(wf_obj_mem(obj), &core_kind); }
+
+static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
+  CHECK(!obj->shared && wf_obj_any(L, self) == obj);
+  wf_message m;
+  if (!reluctant) return;
+  lua_newthread(L);
+  wf_promotion_pack(p, L, lua_gettop(L), "inside", &m);
+}
+
+static void commit(lua_State *L, wf_obj *obj, int self) {
+  CHECK(obj->shared && wf_obj_any(L, self) == obj);
+}
+
+static const wf_share share = {.refuse = refuse, .make = make, .fill = fill, .commit = commit};
+static const wf_kind box_kind = {
+    .name = "box", .size = sizeof(wf_obj), .destroy = destroy, .share = &share};
+
+static void push_box(wf_vm *vm, lua_State *L, wf_core *core) {
+  wf_obj *obj = wf_obj_new(vm, L, &box_kind, &wf_tag_queue);
+  wf_core_ref(core);
+  obj->core = core;
+  obj->shared = true;
 }
 
 static wf_obj *new_box(weft *w) {
@@ -48,11 +69,13 @@ static void collect(weft *w) {
   (void)lua_gc(weft_lua(w), LUA_GCCOLLECT, 0);
 }
 
+static uint64_t refs(const wf_core *core) { return wf_u64_load(&core->refs, WF_RELAXED); }
+
 static void objects(void) {
   weft *a = two_vms_open(NULL), *b = two_vms_open(NULL);
   lua_State *A = weft_lua(a), *B = weft_lua(b);
   wf_message m;
-  destroyed = 0;
+  destroyed = emptied = 0;
   wf_obj *obj = new_box(a);
   // Twice in one message: one reference.
   lua_createtable(A, 2, 0);
@@ -61,41 +84,71 @@ static void objects(void) {
     lua_rawseti(A, 2, i);
   }
   CHECK(wf_codec_pack(two_vms_vm(a), A, 2, 1, WF_PACK_VALUES, &m));
-  CHECK(obj->refs == 2 && m.parcel != NULL && m.parcel->nobjs == 1);
-  // The message alone keeps it.
+  wf_core *core = obj->core;
+  CHECK(obj->shared && core != NULL && m.parcel != NULL && m.parcel->ncores == 1);
+  CHECK(refs(core) == 2);
+  // The message alone keeps the core.
   lua_settop(A, 0);
   collect(a);
-  CHECK(obj->refs == 1 && destroyed == 0);
+  CHECK(destroyed == 1 && emptied == 0 && refs(core) == 1);
   for (int i = 0; i < 3; i++) {
     CHECK(wf_codec_unpack(two_vms_vm(b), B, &m));
     lua_rawgeti(B, 1 + i, 1);
     lua_rawgeti(B, 1 + i, 2);
-    CHECK(lua_rawequal(B, -1, -2) && wf_obj_any(B, lua_gettop(B)) == obj);
+    CHECK(lua_rawequal(B, -1, -2) && wf_obj_any(B, lua_gettop(B))->core == core);
     lua_settop(B, 1 + i);
   }
-  // One proxy there, however often it arrives.
+  // One stub there, however often it arrives.
   lua_rawgeti(B, 1, 1);
   lua_rawgeti(B, 3, 1);
-  CHECK(lua_rawequal(B, -1, -2) && obj->refs == 2);
+  CHECK(lua_rawequal(B, -1, -2) && refs(core) == 2);
   wf_message_free(&m);
-  CHECK(obj->refs == 1);
-  // Back again, where it is known.
+  CHECK(refs(core) == 1);
+  // Back again, twice.
   CHECK(wf_codec_pack(two_vms_vm(b), B, 4, 1, WF_PACK_VALUES, &m));
   CHECK(wf_codec_unpack(two_vms_vm(a), A, &m) && wf_codec_unpack(two_vms_vm(a), A, &m));
-  CHECK(lua_rawequal(A, 1, 2) && obj->refs == 3);
+  CHECK(lua_rawequal(A, 1, 2) && refs(core) == 3);
   wf_message_free(&m);
   lua_settop(B, 0);
   collect(b);
-  CHECK(obj->refs == 1);
+  CHECK(refs(core) == 1);
   // What is sent is what comes back, too.
   CHECK(wf_codec_pack(two_vms_vm(a), A, 1, 1, WF_PACK_VALUES, &m));
   CHECK(wf_codec_unpack(two_vms_vm(a), A, &m) && lua_rawequal(A, 1, -1));
   wf_message_free(&m);
-  CHECK(destroyed == 0);
+  CHECK(emptied == 0);
   lua_settop(A, 0);
   collect(a);
-  CHECK(destroyed == 1);
+  CHECK(emptied == 1);
   weft_close(b);
+  weft_close(a);
+}
+
+// Nothing is shared when the message does not come about, nor when it is only weighed.
+static void not_shared(void) {
+  weft *a = two_vms_open(NULL);
+  lua_State *A = weft_lua(a);
+  wf_message m = {0};
+  size_t weight = 0;
+  destroyed = emptied = 0;  // what is taken back is emptied first, and once more at its end
+  const wf_obj *first = new_box(a), *second = new_box(a);
+  lua_newthread(A);
+  CHECK(!wf_codec_pack(two_vms_vm(a), A, 1, 3, WF_PACK_VALUES, &m));
+  CHECK(strcmp(lua_tostring(A, -1), "value 3: coroutine") == 0);
+  lua_settop(A, 2);
+  CHECK(first->core == NULL && second->core == NULL && emptied == 4);
+  reluctant = true;
+  CHECK(!wf_codec_pack(two_vms_vm(a), A, 1, 2, WF_PACK_VALUES, &m));
+  CHECK(strcmp(lua_tostring(A, -1), "box, inside: coroutine") == 0);
+  lua_settop(A, 2);
+  CHECK(first->core == NULL && second->core == NULL && emptied == 8);
+  reluctant = false;
+  CHECK(wf_codec_check(two_vms_vm(a), A, 1, 2, WF_PACK_VALUES, &weight) && weight > 0);
+  CHECK(first->core == NULL && second->core == NULL && emptied == 12);
+  CHECK(!first->shared && lua_gettop(A) == 2);
+  lua_settop(A, 0);
+  collect(a);
+  CHECK(destroyed == 2 && emptied == 12);
   weft_close(a);
 }
 
@@ -272,6 +325,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   objects();
+  not_shared();
   refused_objects();
   malformed();
   numbers();

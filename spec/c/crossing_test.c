@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs the Lua files of crossing/ in one VM; what they send is run in another.
-// Subject: runtime/task/codec.c runtime/task/closure.c
+// Subject: runtime/task/codec.c runtime/task/closure.c runtime/conc/stub.c runtime/conc/share.c
 #include <lauxlib.h>
 #include <stdlib.h>
 
@@ -27,5 +27,6 @@ int main(void) {
   run("spec/c/crossing/values.lua");
   run("spec/c/crossing/functions.lua");
   run("spec/c/crossing/effects.lua");
+  run("spec/c/crossing/channels.lua");
   return check_done();
 }

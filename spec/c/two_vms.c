@@ -74,11 +74,20 @@ static int l_weigh(lua_State *L) {
   }
   lua_pushinteger(L, (lua_Integer)m.size);
   lua_pushinteger(L, m.parcel != NULL ? (lua_Integer)m.parcel->nblobs : 0);
-  lua_pushinteger(L, m.parcel != NULL ? (lua_Integer)m.parcel->nobjs : 0);
+  lua_pushinteger(L, m.parcel != NULL ? (lua_Integer)m.parcel->ncores : 0);
   lua_pushinteger(L, m.parcel != NULL ? (lua_Integer)m.parcel->ncodes : 0);
   lua_pushboolean(L, m.parcel != NULL);
   wf_message_free(&m);
   return 5;
+}
+
+// step(): runs the tasks of the other VM that are ready
+static int l_step(lua_State *L) {
+  wf_vm *running = wf_vm_here;
+  wf_vm_here = NULL;
+  weft_status status = weft_step(upvalue_of(L, 2), 0, -1, NULL);
+  wf_vm_here = running;
+  return status == WEFT_OK ? 0 : luaL_error(L, "there: %s", weft_error(upvalue_of(L, 2)));
 }
 
 // plain(yes): whether `there` loads each function anew
@@ -92,7 +101,7 @@ void two_vms_connect(weft *from, weft *to) {
   static const luaL_Reg functions[] = {{"there", l_there}, {"there_unchecked", l_there_unchecked},
                                        {"pass", l_pass},   {"refused", l_refused},
                                        {"weigh", l_weigh}, {"plain", l_plain},
-                                       {NULL, NULL}};
+                                       {"step", l_step},   {NULL, NULL}};
   lua_State *L = weft_lua(from);
   for (const luaL_Reg *f = functions; f->name != NULL; f++) {
     lua_pushlightuserdata(L, from);

@@ -18,7 +18,9 @@ static inline wf_vm *two_vms_vm(weft *w) { return &w->rt.vm; }
 //   there_unchecked(...)  the same for a function that assigns and stores
 //   refused(fn, ...)      why there(fn, ...) would be refused, or nil
 //   pass(...)             the values as they come back from `to`, having crossed twice
-//   weigh(...)            bytes, long strings, objects, functions of the message, whether allocated
+//   weigh(...)            bytes, long strings, objects, functions of the message, whether
+//   allocated
+//   step()                runs what is ready in `to`
 //   plain(yes)            makes `to` load every function anew
 void two_vms_connect(weft *from, weft *to);
 

@@ -30,9 +30,10 @@ local recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
 -- What getmetatable says of each kind.
 local UNBUFFERED, BUFFERED, SYSTEM = "weft.chan", "weft.chan (buffered)", "weft.chan (weft's own)"
+local SHARED = "weft.chan (shared)"  -- it has crossed to another VM
 
 local Case = { __metatable = "weft.case" }
-local Unbuffered, Buffered, SendOnly, RecvOnly = {}, {}, {}, {}
+local Unbuffered, Buffered, Shared, SendOnly, RecvOnly = {}, {}, {}, {}, {}
 
 local send = raw.send  -- under the name that stack traces show
 
@@ -88,6 +89,17 @@ function Buffered.try_recv(self)
   return raw_try_recv(self)
 end
 
+Shared.send = frame
+Shared.try_recv = raw_try_recv
+
+-- What was received by a task that waited cannot always be unpacked. Nobody but this frame can
+-- raise then.
+function Shared.recv(self, ctx)
+  local v, err, failed = recv(self, ctx)
+  if failed then error(err, 0) end
+  return v, err
+end
+
 local function try_send(self, v)
   local ok, err = raw_try_send(self, v)
   if ok then return true end
@@ -103,7 +115,7 @@ end
 -- Plain Lua, so that it compiles into the caller's trace; select looks closely at what it gets.
 local function sending(self, v)
   local kind = getmetatable(self)
-  if kind ~= UNBUFFERED and kind ~= BUFFERED then raw.check_sendable(self) end
+  if kind ~= UNBUFFERED and kind ~= BUFFERED and kind ~= SHARED then raw.check_sendable(self) end
   if v == nil then raw.bad_arg(1, "sending", "a value other than nil", v) end
   return setmetatable({ self, v }, Case)
 end
@@ -123,6 +135,12 @@ end
 
 local function next_buffered(self)
   local v = Buffered.recv(self)
+  if v ~= nil then return v end
+  return finish(self)
+end
+
+local function next_shared(self)
+  local v = Shared.recv(self)
   if v ~= nil then return v end
   return finish(self)
 end
@@ -162,7 +180,8 @@ local function metatable(class, kind)
   return {
     __index = class,
     __metatable = kind,
-    __call = class == Buffered and next_buffered or next_unbuffered,
+    __call = class == Buffered and next_buffered or class == Shared and next_shared
+      or next_unbuffered,
     __tostring = describe,
   }
 end
@@ -200,8 +219,11 @@ function SendOnly.__tostring(self) return "send-only " .. tostring(rawget(self, 
 function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(self, 0)) end
 refuse(SendOnly)
 refuse(RecvOnly)
+-- A view that comes back from another VM is another table.
+local function same(a, b) return rawget(a, 0) == rawget(b, 0) end
+SendOnly.__eq, RecvOnly.__eq = same, same
 
 raw.chan_types(metatable(Unbuffered, UNBUFFERED), metatable(Buffered, BUFFERED),
-  metatable(Unbuffered, SYSTEM), RecvOnly, Case)
+  metatable(Unbuffered, SYSTEM), metatable(Shared, SHARED), RecvOnly, SendOnly, Case)
 
 return raw.chan

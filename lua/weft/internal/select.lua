@@ -4,7 +4,7 @@
 -- case is never allocated (runtime/lib/select.c has the other half).
 local _, raw = ...
 
-local type, getmetatable, each, unpack = type, getmetatable, next, unpack
+local type, getmetatable, each, unpack, error = type, getmetatable, next, unpack, error
 local tostring, select, setmetatable, concat = tostring, select, setmetatable, table.concat
 local raw_select, raise, loadstring, pcall = raw.select, raw.raise, loadstring, pcall
 
@@ -16,11 +16,15 @@ M.default = setmetatable({}, {
 })
 raw.set_default(M.default)
 
-local function closed() raise("send on closed channel") end
+-- A send case met a closed channel, or what was received cannot be unpacked.
+local function fail(err)
+  if err ~= nil then error(err, 0) end
+  raise("send on closed channel")
+end
 
 local function settle(i, v, err)
   if i then return i, v, err end
-  closed()
+  fail(v)
 end
 
 local function select_named(cases)
@@ -80,11 +84,11 @@ end
 
 -- A fixed number of results: no trace goes on after a C call that returns as many as it likes.
 local TEMPLATE = [[
-local open, closed, select, type, default, would_wait, poll_is_free = ...
+local open, fail, select, type, default, would_wait, poll_is_free = ...
 return function(%s)
 %s  local i, v, err = select(%s)
   if i then return i, v, err end
-  closed()
+  fail(v)
 end
 ]]
 
@@ -99,7 +103,7 @@ local function of(n)
   if n > 1 then lines[n + 1] = poll_of(n - 1) end
   local code = TEMPLATE:format(concat(cases, ", "), concat(lines), concat(args, ", "))
   local make = loadstring(code, "=[weft.internal.select]")
-  return make(open, closed, raw.select_open, type, M.default, would_wait, poll_is_free)
+  return make(open, fail, raw.select_open, type, M.default, would_wait, poll_is_free)
 end
 
 local by_count = {}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: MIT
+#include "conc/shared.h"
+
+#include "base/check.h"
+#include "base/size.h"
+#include "task/scalar.h"
+
+// A ring begins with so many slots and grows up to the limit.
+enum { FIRST_SLOTS = WF_SIZE(1024, 2) };
+
+static void free_ring(wf_shared *ch) {
+  wf_mem_free(&ch->core.mem, ch->ring, ch->slots * sizeof *ch->ring);
+  ch->ring = NULL;
+  ch->slots = 0;
+}
+
+static uint32_t wrap(const wf_shared *ch, uint32_t i) { return i < ch->slots ? i : i - ch->slots; }
+
+static void pop(wf_shared *ch, wf_message *m) {
+  *m = ch->ring[ch->at];
+  ch->at = wrap(ch, ch->at + 1);
+  ch->count--;
+}
+
+static void push(wf_shared *ch, const wf_message *m) {
+  ch->ring[wrap(ch, ch->at + ch->count)] = *m;
+  ch->count++;
+}
+
+static void free_messages(wf_shared *ch) {
+  wf_message m;
+  while (ch->count > 0) {
+    pop(ch, &m);
+    if (m.parcel != NULL) wf_message_free(&m);
+  }
+}
+
+// Nobody waits on a channel that is not referred to, but for one that was to become shared.
+static void drop_places(wf_link *queue) {
+  wf_link *link;
+  while ((link = wf_list_pop(queue)) != NULL) {
+    wf_remote_place *place = wf_container_of(link, wf_remote_place, link);
+    wf_remote_place_free(place->wait->vm, place);
+  }
+}
+
+void wf_shared_empty(wf_core *core) {
+  wf_shared *ch = (wf_shared *)core;
+  free_messages(ch);
+  if (ch->ring != NULL) free_ring(ch);
+  if (ch->has_error) wf_message_free(&ch->error);
+  ch->has_error = false;
+  drop_places(&ch->recvq);
+  drop_places(&ch->sendq);
+}
+
+wf_shared *wf_shared_new(const wf_mem *mem, const wf_core_kind *kind, uint32_t capacity,
+                         uint32_t limit) {
+  wf_shared *ch = (wf_shared *)wf_core_new(mem, kind);
+  if (ch == NULL) return NULL;
+  wf_list_init(&ch->recvq);
+  wf_list_init(&ch->sendq);
+  ch->capacity = capacity;
+  ch->limit = limit;
+  wf_rand_seed(&ch->rand, (uint64_t)(uintptr_t)ch);
+  if (limit == 0) return ch;
+  ch->slots = limit < FIRST_SLOTS ? limit : FIRST_SLOTS;
+  ch->ring = wf_mem_new(&ch->core.mem, ch->slots * sizeof *ch->ring);
+  if (ch->ring != NULL) return ch;
+  ch->slots = 0;
+  wf_core_unref(&ch->core);
+  return NULL;
+}
+
+// Room for one more value, of which there may be that many.
+static bool reserve(wf_shared *ch) {
+  if (WF_LIKELY(ch->count < ch->slots)) return true;
+  uint32_t slots = ch->slots > ch->limit / 2 ? ch->limit : 2 * ch->slots;
+  wf_message *ring = wf_mem_new(&ch->core.mem, slots * sizeof *ring);
+  if (ring == NULL) return false;
+  uint32_t n = ch->count;
+  for (uint32_t i = 0; i < n; i++) pop(ch, &ring[i]);
+  free_ring(ch);
+  ch->ring = ring;
+  ch->slots = slots;
+  ch->at = 0;
+  ch->count = n;
+  return true;
+}
+
+bool wf_shared_fill(wf_shared *ch, const wf_message *m) {
+  WF_ASSERT(ch->count < ch->limit);
+  if (!reserve(ch)) return false;
+  push(ch, m);
+  return true;
+}
+
+// Under the lock ------------------------------------------------------------------------------
+
+static wf_shared_result give(wf_shared *ch, wf_message *m, wf_remote **woken) {
+  if (WF_UNLIKELY(ch->closed)) return WF_SHARED_CLOSED;
+  wf_remote_place *receiver = wf_remote_claim_first(&ch->recvq, &ch->rand);
+  if (receiver != NULL) {
+    *woken = wf_remote_settle(receiver, WF_REMOTE_RECEIVED);
+    (*woken)->message = *m;
+    return WF_SHARED_DONE;
+  }
+  if (ch->count >= ch->limit) return WF_SHARED_BLOCK;
+  if (WF_UNLIKELY(!reserve(ch))) return WF_SHARED_NO_MEMORY;
+  push(ch, m);
+  return WF_SHARED_DONE;
+}
+
+static wf_shared_result take(wf_shared *ch, wf_message *m, wf_remote **woken) {
+  bool buffered = ch->count > 0;
+  if (buffered) pop(ch, m);
+  wf_remote_place *sender = wf_remote_claim_first(&ch->sendq, &ch->rand);
+  if (sender == NULL) {
+    if (buffered) return WF_SHARED_DONE;
+    return ch->closed ? WF_SHARED_CLOSED : WF_SHARED_BLOCK;
+  }
+  if (buffered) {
+    push(ch, &sender->message);
+  } else {
+    *m = sender->message;
+  }
+  sender->message.parcel = NULL;
+  *woken = wf_remote_settle(sender, WF_REMOTE_DONE);
+  return WF_SHARED_DONE;
+}
+
+bool wf_shared_can_send_locked(const wf_shared *ch) {
+  return ch->closed || !wf_list_empty(&ch->recvq) || ch->count < ch->limit;
+}
+
+bool wf_shared_can_recv_locked(const wf_shared *ch) {
+  return ch->closed || !wf_list_empty(&ch->sendq) || ch->count > 0;
+}
+
+// Operations ----------------------------------------------------------------------------------
+
+wf_shared_result wf_shared_send(wf_shared *ch, wf_message *m) {
+  wf_remote *woken = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  wf_shared_result result = give(ch, m, &woken);
+  wf_lock_release(&ch->core.lock);
+  wf_remote_post(woken);
+  return result;
+}
+
+wf_shared_result wf_shared_recv(wf_shared *ch, wf_message *m) {
+  wf_remote *woken = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  wf_shared_result result = take(ch, m, &woken);
+  wf_lock_release(&ch->core.lock);
+  wf_remote_post(woken);
+  return result;
+}
+
+wf_shared_result wf_shared_send_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place) {
+  wf_remote *woken = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  wf_shared_result result = give(ch, &place->message, &woken);
+  if (result == WF_SHARED_DONE) place->message.parcel = NULL;
+  if (result == WF_SHARED_BLOCK) wf_remote_queue(wait, place, &ch->sendq);
+  wf_lock_release(&ch->core.lock);
+  wf_remote_post(woken);
+  return result;
+}
+
+wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place,
+                                         wf_message *m) {
+  wf_remote *woken = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  wf_shared_result result = take(ch, m, &woken);
+  if (result == WF_SHARED_BLOCK) wf_remote_queue(wait, place, &ch->recvq);
+  wf_lock_release(&ch->core.lock);
+  wf_remote_post(woken);
+  return result;
+}
+
+void wf_shared_offer(wf_shared *ch, double value) {
+  wf_message m;
+  wf_scalar_pack(&m, value);
+  (void)wf_shared_send(ch, &m);  // a slow receiver misses it
+}
+
+bool wf_shared_drop(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  bool any = ch->count > 0;
+  ch->count = 0;  // numbers, which own nothing
+  wf_lock_release(&ch->core.lock);
+  return any;
+}
+
+// Settles all of the queue as closed, and adds them to the list.
+static void settle_all(wf_shared *ch, wf_link *queue, wf_remote **list) {
+  wf_remote_place *place;
+  while ((place = wf_remote_claim_first(queue, &ch->rand)) != NULL) {
+    wf_remote *wait = wf_remote_settle(place, WF_REMOTE_CLOSED);
+    wait->next = *list;
+    *list = wait;
+  }
+}
+
+bool wf_shared_close(wf_shared *ch, wf_message *error) {
+  wf_remote *list = NULL, *in_order = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  bool mine = !ch->closed;
+  if (mine) {
+    ch->closed = true;
+    if (error != NULL) {
+      ch->error = *error;
+      ch->has_error = true;
+    }
+    settle_all(ch, &ch->recvq, &list);
+    settle_all(ch, &ch->sendq, &list);
+  }
+  wf_lock_release(&ch->core.lock);
+  while (list != NULL) {
+    wf_remote *wait = list;
+    list = wait->next;
+    wait->next = in_order;
+    in_order = wait;
+  }
+  while (in_order != NULL) {
+    wf_remote *wait = in_order;
+    in_order = wait->next;
+    wait->next = NULL;
+    wf_remote_post(wait);
+  }
+  return mine;
+}
+
+bool wf_shared_can_send(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  bool can = wf_shared_can_send_locked(ch);
+  wf_lock_release(&ch->core.lock);
+  return can;
+}
+
+bool wf_shared_can_recv(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  bool can = wf_shared_can_recv_locked(ch);
+  wf_lock_release(&ch->core.lock);
+  return can;
+}
+
+uint32_t wf_shared_len(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  uint32_t n = ch->count;
+  wf_lock_release(&ch->core.lock);
+  return n;
+}
+
+bool wf_shared_is_closed(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  bool closed = ch->closed;
+  wf_lock_release(&ch->core.lock);
+  return closed;
+}
+
+const wf_message *wf_shared_error(wf_shared *ch) {
+  wf_lock_acquire(&ch->core.lock);
+  const wf_message *error = ch->has_error ? &ch->error : NULL;
+  wf_lock_release(&ch->core.lock);
+  return error;
+}

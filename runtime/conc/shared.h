@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// The core of a channel that has crossed to another VM: what all its stubs (conc/stub.h) are stubs
+// of. Values lie in it as messages. Nothing here knows of Lua, and everything may be called by any
+// thread that has a reference.
+//
+// Invariants, under the lock:
+//   - receivers wait only while nothing is buffered and no sender waits; senders only while the
+//     buffer is full; closed: nobody waits to send, and nobody at all when it is empty.
+//   - waits in the queues may have been claimed by somebody else already; they count for nothing.
+// What follows from an operation for others is posted after the lock has been released.
+#ifndef WF_CONC_SHARED_H
+#define WF_CONC_SHARED_H
+
+#include "base/rand.h"
+#include "task/core.h"
+#include "task/remote.h"
+
+typedef struct wf_shared {
+  wf_core core;
+  wf_link recvq, sendq;  // wf_remote_place
+  uint32_t capacity;     // as scripts see it; never changes
+  uint32_t limit;        // what may be buffered: of a timer's channel 1, else the capacity
+  bool system;           // only weft sends on it and closes it; never changes
+  bool closed;
+  bool has_error;      // closed with `error`, which never changes from then on
+  uint32_t slots;      // of the ring
+  uint32_t at, count;  // the next value to take, and how many there are
+  wf_message *ring;
+  wf_message error;
+  wf_rand rand;
+} wf_shared;
+
+typedef enum wf_shared_result {
+  WF_SHARED_DONE,
+  WF_SHARED_BLOCK,
+  WF_SHARED_CLOSED,
+  WF_SHARED_NO_MEMORY,
+} wf_shared_result;
+
+// `kind` is what the makers of stubs say of it. NULL when memory is out.
+wf_shared *wf_shared_new(const wf_mem *mem, const wf_core_kind *kind, uint32_t capacity,
+                         uint32_t limit);
+
+// wf_core_kind.empty
+void wf_shared_empty(wf_core *core);
+
+// Gives the message to a receiver or the buffer; it is theirs if that is DONE. With `place`, which
+// is set up, the wait is queued in the place of BLOCK: the message then has to be in the place.
+wf_shared_result wf_shared_send(wf_shared *ch, wf_message *m);
+wf_shared_result wf_shared_send_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place);
+
+// Takes a value.
+wf_shared_result wf_shared_recv(wf_shared *ch, wf_message *m);
+wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place,
+                                         wf_message *m);
+
+// Of a timer: hands the number to a receiver, or buffers it when nothing is.
+void wf_shared_offer(wf_shared *ch, double value);
+
+// Drops what is buffered; whether there was anything.
+bool wf_shared_drop(wf_shared *ch);
+
+// Closes it, with the error when there is one, whose owner it becomes. False: it was closed.
+bool wf_shared_close(wf_shared *ch, wf_message *error);
+
+// Whether that seems possible without waiting. _locked: under the lock.
+bool wf_shared_can_send_locked(const wf_shared *ch);
+bool wf_shared_can_recv_locked(const wf_shared *ch);
+bool wf_shared_can_send(wf_shared *ch);
+bool wf_shared_can_recv(wf_shared *ch);
+
+uint32_t wf_shared_len(wf_shared *ch);
+
+bool wf_shared_is_closed(wf_shared *ch);
+
+// The error that a closed channel was closed with, NULL: none. It stays as long as the channel.
+const wf_message *wf_shared_error(wf_shared *ch);
+
+// Before others know of it: buffers one more value, whose owner it becomes. There has to be room
+// for it. False when memory is out.
+bool wf_shared_fill(wf_shared *ch, const wf_message *m);
+
+#endif

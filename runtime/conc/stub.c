@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: MIT
+#include "conc/stub.h"
+
+#include <lauxlib.h>
+
+#include "task/codec.h"
+#include "task/scalar.h"
+#include "task/site.h"
+
+// Values --------------------------------------------------------------------------------------
+
+void wf_stub_pack(wf_vm *vm, lua_State *L, int value, const char *call, wf_message *m) {
+  if (wf_codec_pack(vm, L, value, 1, WF_PACK_VALUES, m)) return;
+  lua_pushfstring(L, "'%s' on a channel that has crossed: %s", call, lua_tostring(L, -1));
+  wf_site_raise(L, lua_tostring(L, -1));
+}
+
+// Pushes the value of a message that has been taken, and frees it.
+static void push_value(wf_vm *vm, lua_State *L, wf_message *m) {
+  double v;
+  if (wf_scalar_unpack(m, &v)) {
+    lua_pushnumber(L, v);
+    return;
+  }
+  bool ok = wf_codec_unpack(vm, L, m);
+  if (m->parcel != NULL) wf_message_free(m);
+  if (!ok) lua_error(L);
+}
+
+void wf_stub_push_error(wf_vm *vm, lua_State *L, wf_chan *ch) {
+  const wf_message *error = wf_shared_error(wf_stub_core(ch));
+  if (error == NULL) {
+    wf_vm_push_ref(vm, L, WF_REF_CLOSED);
+  } else if (!wf_codec_unpack(vm, L, error)) {
+    lua_error(L);
+  }
+}
+
+// Waking --------------------------------------------------------------------------------------
+
+typedef struct unpack_job {
+  wf_vm *vm;
+  const wf_message *m;
+  lua_State *to;
+} unpack_job;
+
+static int unpack_protected(lua_State *L) {
+  const unpack_job *job = lua_touserdata(L, 1);
+  if (!wf_codec_unpack(job->vm, L, job->m)) return lua_error(L);
+  lua_xmove(L, job->to, 1);
+  return 0;
+}
+
+// Pushes the message's value onto the stack of a parked task. False: the error in its place.
+static bool push_parked(wf_vm *vm, lua_State *at, const wf_message *m) {
+  double v;
+  if (wf_scalar_unpack(m, &v)) {
+    lua_pushnumber(at, v);
+    return true;
+  }
+  unpack_job job = {.vm = vm, .m = m, .to = at};
+  if (wf_vm_call_protected(vm, unpack_protected, &job) == 0) return true;
+  lua_xmove(vm->L, at, 1);
+  return false;
+}
+
+// Pushes what a receiver gets from a closed channel: nil, and the error.
+static int push_closed(wf_vm *vm, lua_State *at, wf_core *core) {
+  const wf_message *error = wf_shared_error((wf_shared *)core);
+  lua_pushnil(at);
+  if (error == NULL) {
+    wf_vm_push_ref(vm, at, WF_REF_CLOSED);
+  } else {
+    (void)push_parked(vm, at, error);
+  }
+  return 2;
+}
+
+// Pushes the value, or what tells the caller to raise: false and the error to a select, nil, the
+// error and true to others.
+static int push_received(wf_vm *vm, lua_State *at, int index, const wf_message *m) {
+  if (push_parked(vm, at, m)) {
+    if (index == 0) return 1;
+    lua_pushinteger(at, index);
+    lua_insert(at, -2);
+    return 2;
+  }
+  if (index != 0) {
+    lua_pushboolean(at, 0);
+    lua_insert(at, -2);
+    return 2;
+  }
+  lua_pushnil(at);
+  lua_insert(at, -2);
+  lua_pushboolean(at, 1);
+  return 3;
+}
+
+void wf_stub_wake(wf_mail *mail) {
+  wf_remote_result r;
+  wf_task *task = wf_remote_end(mail, &r);
+  if (task == NULL) return;
+  wf_vm *vm = task->vm;
+  lua_State *at = task->at;
+  int n = 0;
+  if (r.outcome == WF_REMOTE_RECEIVED) {
+    n = push_received(vm, at, r.index, &r.message);
+    if (r.message.parcel != NULL) wf_message_free(&r.message);
+  } else if (r.outcome == WF_REMOTE_CLOSED && r.op == WF_OP_SEND) {
+    lua_pushboolean(at, 0);
+    n = 1;
+  } else {
+    if (r.index != 0) lua_pushinteger(at, r.index);
+    n = r.index != 0;
+    if (r.outcome == WF_REMOTE_CLOSED) {
+      n += push_closed(vm, at, r.core);
+    } else {
+      lua_pushboolean(at, 1);
+      n++;
+    }
+  }
+  wf_ready(task, n);
+  wf_core_unref(r.core);
+}
+
+// Operations ----------------------------------------------------------------------------------
+
+// Prepares the running task to wait for one operation. NULL: memory is out, and nothing is left.
+static wf_remote_place *prepare(wf_vm *vm, wf_chan *ch, wf_op op, const wf_ctx *ctx) {
+  wf_task *task = vm->current;
+  (void)wf_wait_on(vm, &ch->obj, op);
+  wf_remote_place *place = NULL;
+  bool ok = ctx == NULL || wf_wait_extend(task, 1);
+  if (ok && wf_remote_of(task, wf_stub_wake) != NULL) {
+    place = wf_remote_place_new(vm, ch->obj.core, op, 0);
+  }
+  if (place == NULL) wf_claim(task);
+  return place;
+}
+
+// The wait is not needed.
+static void give_up(wf_vm *vm, wf_remote_place *place) {
+  wf_remote_place_free(vm, place);
+  wf_claim(vm->current);
+}
+
+static int park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason) {
+  if (ctx != NULL) {
+    wf_waiter *waiter = vm->current->extra->waiters;
+    waiter->op = WF_OP_CONTEXT;
+    waiter->on = &ctx->obj;
+    wf_list_push(&ctx->waiters, &waiter->link);
+  }
+  return wf_park(vm, L, reason, lua_gettop(L));
+}
+
+static wf_chan_result result_of(lua_State *L, wf_shared_result result) {
+  switch (result) {
+    case WF_SHARED_DONE: return WF_CHAN_DONE;
+    case WF_SHARED_CLOSED: return WF_CHAN_CLOSED;
+    case WF_SHARED_BLOCK: return WF_CHAN_BLOCK;
+    default: wf_site_raise(L, "not enough memory");
+  }
+}
+
+wf_chan_result wf_stub_try_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value) {
+  wf_message m;
+  if (!wf_shared_can_send(wf_stub_core(ch))) return WF_CHAN_BLOCK;
+  wf_stub_pack(vm, L, value, "send", &m);
+  wf_shared_result result = wf_shared_send(wf_stub_core(ch), &m);
+  if (result != WF_SHARED_DONE && m.parcel != NULL) wf_message_free(&m);
+  return result_of(L, result);
+}
+
+wf_chan_result wf_stub_try_recv(wf_vm *vm, lua_State *L, wf_chan *ch) {
+  wf_message m;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  wf_shared_result result = wf_shared_recv(wf_stub_core(ch), &m);
+  if (result == WF_SHARED_DONE) push_value(vm, L, &m);
+  return result_of(L, result);
+}
+
+int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
+  wf_shared *core = wf_stub_core(ch);
+  wf_message m;
+  wf_stub_pack(vm, L, value, "send", &m);
+  wf_shared_result result = wf_shared_send(core, &m);
+  if (result == WF_SHARED_BLOCK) {
+    wf_remote_place *place = NULL;
+    bool parks = wf_can_park(vm, L);
+    if (parks) place = prepare(vm, ch, WF_OP_SEND, ctx);
+    if (place == NULL) {
+      if (m.parcel != NULL) wf_message_free(&m);
+      if (!parks) wf_park_refuse(vm, L, "send");
+      wf_site_raise(L, "not enough memory");
+    }
+    place->message = m;
+    result = wf_shared_send_or_queue(core, vm->current->extra->remote, place);
+    if (result == WF_SHARED_BLOCK) return park(vm, L, ctx, WF_WAIT_CHAN_SEND);
+    give_up(vm, place);
+  } else if (result != WF_SHARED_DONE && m.parcel != NULL) {
+    wf_message_free(&m);
+  }
+  lua_pushboolean(L, result_of(L, result) == WF_CHAN_DONE);
+  return 1;
+}
+
+int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
+  wf_shared *core = wf_stub_core(ch);
+  wf_message m;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  wf_shared_result result = wf_shared_recv(core, &m);
+  if (result == WF_SHARED_BLOCK) {
+    wf_check_can_park(vm, L, "recv");
+    wf_remote_place *place = prepare(vm, ch, WF_OP_RECV, ctx);
+    if (place == NULL) wf_site_raise(L, "not enough memory");
+    result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);
+    if (result == WF_SHARED_BLOCK) return park(vm, L, ctx, WF_WAIT_CHAN_RECV);
+    give_up(vm, place);
+  }
+  if (result == WF_SHARED_DONE) {
+    push_value(vm, L, &m);
+    return 1;
+  }
+  lua_pushnil(L);
+  wf_stub_push_error(vm, L, ch);
+  return 2;
+}
+
+bool wf_stub_close(wf_vm *vm, lua_State *L, wf_chan *ch, int err) {
+  wf_shared *core = wf_stub_core(ch);
+  wf_message m = {0};
+  if (wf_shared_is_closed(core)) return false;
+  if (err != 0) wf_stub_pack(vm, L, err, "close", &m);
+  if (wf_shared_close(core, err != 0 ? &m : NULL)) return true;
+  wf_message_free(&m);
+  return false;
+}

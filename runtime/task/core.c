@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Orders: a reference is taken relaxed, by somebody who has one already. One that is given back is
+// a release, and the last one an acquire of all of those: whoever frees the core sees what the
+// others have done to it.
+#include "task/core.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "task/obj.h"
+
+wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind) {
+  wf_mem m = *mem;
+  wf_core *core = wf_mem_new(&m, kind->size);
+  if (core == NULL) return NULL;
+  core->kind = kind;
+  core->mem = m;
+  wf_u64_init(&core->refs, 1);
+  wf_lock_init(&core->lock, WF_RANK_OBJECT);
+  return core;
+}
+
+void wf_core_ref(wf_core *core) { wf_u64_add(&core->refs, 1, WF_RELAXED); }
+
+static void free_label(wf_core *core, char *label) {
+  if (label != NULL) wf_mem_free(&core->mem, label, strlen(label) + 1);
+}
+
+static void destroy(wf_core *core) {
+  core->kind->empty(core);
+  free_label(core, core->label);
+  wf_lock_close(&core->lock);
+  wf_mem mem = core->mem;
+  wf_mem_free(&mem, core, core->kind->size);
+}
+
+// A channel may hold the last reference to another one, and so on, as deep as one likes: who is
+// already busy with the dead only adds to its list.
+void wf_core_unref(wf_core *core) {
+  static _Thread_local wf_core *dead;
+  static _Thread_local bool busy;
+  if (wf_u64_fetch_sub(&core->refs, 1, WF_ACQ_REL) != 1) return;
+  core->next = dead;
+  dead = core;
+  if (busy) return;
+  busy = true;
+  while ((core = dead) != NULL) {
+    dead = core->next;
+    destroy(core);
+  }
+  busy = false;
+}
+
+static bool copy_text(wf_mem *mem, const char *text, char **copy) {
+  *copy = NULL;
+  if (text == NULL) return true;
+  size_t size = strlen(text) + 1;
+  *copy = wf_mem_new(mem, size);
+  if (*copy != NULL) memcpy(*copy, text, size);
+  return *copy != NULL;
+}
+
+bool wf_core_set_label(wf_core *core, const char *label) {
+  char *copy;
+  if (!copy_text(&core->mem, label, &copy)) return false;
+  wf_lock_acquire(&core->lock);
+  char *before = core->label;
+  core->label = copy;
+  wf_lock_release(&core->lock);
+  free_label(core, before);
+  return true;
+}
+
+bool wf_core_copy_label(wf_core *core, wf_obj *stub) {
+  wf_lock_acquire(&core->lock);
+  bool ok = copy_text(wf_obj_mem(stub), core->label, &stub->label);
+  wf_lock_release(&core->lock);
+  return ok;
+}
+
+void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
+  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    wf_vm_set_ref(vm, L, WF_REF_PROXIES);
+  }
+  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  lua_pushvalue(L, idx);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core) {
+  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
+    lua_pushnil(L);
+    return;
+  }
+  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  lua_rawget(L, -2);
+  lua_remove(L, -2);
+  if (lua_isnil(L, -1)) return;
+  // The address may have been another core's before.
+  const wf_obj *obj = wf_obj_any(L, lua_gettop(L));
+  if (obj != NULL && obj->core == core) return;
+  lua_pop(L, 1);
+  lua_pushnil(L);
+}
+
+void wf_core_forget(wf_vm *vm, lua_State *L, const wf_core *core) {
+  wf_core_push_known(vm, L, core);
+  bool known = !lua_isnil(L, -1);
+  lua_pop(L, 1);
+  if (!known) return;
+  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  lua_pushnil(L);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+void wf_core_push(wf_vm *vm, lua_State *L, wf_core *core) {
+  wf_core_push_known(vm, L, core);
+  if (!lua_isnil(L, -1)) return;
+  lua_pop(L, 1);
+  core->kind->push(vm, L, core);
+  wf_core_remember(vm, L, core, lua_gettop(L));
+}
