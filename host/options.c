@@ -66,17 +66,21 @@ static bool read_number(const char *text, unsigned long long min, unsigned long 
   return errno == 0 && *end == '\0' && *value >= min && *value <= max;
 }
 
+static options_action read_workers(options *o, const char *name, const char *text) {
+  unsigned long long n = 0;
+  if (!read_number(text, 1, 1024, &n)) {
+    return error("%s takes a number from 1 to 1024, not '%s'", name, text);
+  }
+  o->config.workers = (uint32_t)n;
+  return OPTIONS_RUN;
+}
+
 static options_action read_option(options *o, int c, char **argv) {
   unsigned long long n = 0;
   switch (c) {
     case 'e': o->code = optarg; return OPTIONS_RUN;
     case 'l': o->modules[o->nmodules++] = optarg; return OPTIONS_RUN;
-    case OPT_WORKERS:
-      if (!read_number(optarg, 1, 1024, &n)) {
-        return error("--workers takes a number from 1 to 1024, not '%s'", optarg);
-      }
-      o->config.workers = (uint32_t)n;
-      return OPTIONS_RUN;
+    case OPT_WORKERS: return read_workers(o, "--workers", optarg);
     case OPT_SEED:
       if (!read_number(optarg, 0, UINT64_MAX, &n)) {
         return error("--seed takes a whole number, not '%s'", optarg);
@@ -130,6 +134,10 @@ options_action options_read(options *o, int argc, char **argv) {
   // '+': what follows the script belongs to the script.
   while (action == OPTIONS_RUN && (c = getopt_long(argc, argv, "+:e:l:", longs, NULL)) != -1) {
     action = read_option(o, c, argv);
+  }
+  const char *workers = getenv("WEFT_WORKERS");
+  if (action == OPTIONS_RUN && o->config.workers == 0 && workers != NULL) {
+    action = read_workers(o, "WEFT_WORKERS", workers);
   }
   if (action == OPTIONS_RUN && o->code == NULL && optind >= argc) {
     action = error("no script");

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "lib/lib.h"
+#include "sched/workers.h"
 #include "task/blocking.h"
 #include "task/codec.h"
 #include "task/hog.h"
@@ -82,6 +83,15 @@ static uint64_t any_seed(const weft *w) {
   return seed * 0x9e3779b97f4a7c15U;
 }
 
+// WEFT_WORKERS, when it is a number of workers; the weft command refuses any other.
+static uint32_t workers_of_environment(void) {
+  const char *text = getenv("WEFT_WORKERS");
+  char *end = NULL;
+  if (text == NULL || text[0] < '0' || text[0] > '9') return 0;
+  unsigned long n = strtoul(text, &end, 10);
+  return *end == '\0' && n <= WF_MAX_WORKERS ? (uint32_t)n : 0;
+}
+
 static wf_mem mem_of(const weft_config *config) {
   return (wf_mem){.fn = config->alloc != NULL ? config->alloc : wf_mem_default,
                   .ud = config->alloc_ud};
@@ -95,7 +105,7 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->mem = mem_of(config);
   rt->hooks = &hooks;
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
-  rt->nworkers = config->workers;
+  rt->nworkers = config->workers != 0 ? config->workers : workers_of_environment();
   rt->keep_free = config->keep_free != 0;
   rt->is_virtual = config->clock == WEFT_CLOCK_VIRTUAL;
   rt->warn_pending = config->warn_pending != 0;

@@ -153,15 +153,15 @@ describe('-l', function()
 end)
 
 describe('--workers', function()
-  it('sets how many there may be', function()
-    local code = "local n = require 'weft'.nworkers() print(n >= 1 and n <= %d)"
-    for n = 1, 3 do
-      ok(proc.weft { '--workers', tostring(n), '-e', code:format(n) }, 'true\n')
+  it('sets how many there are', function()
+    for _, n in ipairs { 1, 3, 1024 } do
+      ok(proc.weft { '--workers', tostring(n), '-e', "print(require 'weft'.nworkers())" },
+        n .. '\n')
     end
   end)
 
   it('refuses what is no number of workers', function()
-    for _, n in ipairs { '0', '-1', 'x', '1.5', '', '99999999999999999999' } do
+    for _, n in ipairs { '0', '-1', 'x', '1.5', '', '100000', '99999999999999999999' } do
       refused(proc.weft { '--workers', n, '-e', '' }, 'workers')
     end
     refused(proc.weft { '--workers' }, 'workers')
@@ -210,7 +210,18 @@ end)
 
 describe('the environment', function()
   it('WEFT_WORKERS sets the workers', function()
-    local opts = { before = 'export WEFT_WORKERS=1;' }
-    ok(proc.weft({ '-e', "print(require 'weft'.nworkers())" }, opts), '1\n')
+    local print_workers = { '-e', "print(require 'weft'.nworkers())" }
+    for _, n in ipairs { 1, 3, 1024 } do
+      ok(proc.weft(print_workers, { before = ('export WEFT_WORKERS=%d;'):format(n) }), n .. '\n')
+    end
+    for _, n in ipairs { '0', '-1', 'x', '100000', "''" } do
+      refused(proc.weft(print_workers, { before = ('export WEFT_WORKERS=%s;'):format(n) }),
+        'WEFT_WORKERS')
+    end
+  end)
+
+  it('--workers comes before it', function()
+    ok(proc.weft({ '--workers', '2', '-e', "print(require 'weft'.nworkers())" },
+      { before = 'export WEFT_WORKERS=x;' }), '2\n')
   end)
 end)

@@ -77,8 +77,9 @@ typedef struct weft_config {
   /* Not zero: lists, through on_log, the tasks that can never wake again when main returns,
    * because nothing that can still run refers to what they wait on. */
   int warn_leaks;
-  /* Workers: threads that run isolated tasks (weft.spawn, weft.parallel), the calling one included.
-   * They are started when the first such task is. Default: the cores that the process may use. */
+  /* Workers: threads that run isolated tasks (weft.spawn, weft.parallel), the calling one
+   * included. They are started when the first such task is. Default: what the environment variable
+   * WEFT_WORKERS says, else the cores that the process may use. */
   uint32_t workers;
   /* Not zero: the thread that calls weft_run or weft_step runs no isolated tasks. */
   int keep_free;

@@ -8,67 +8,7 @@
 #include "sched/runtime.h"
 #include "task/guard.h"
 
-void wf_code_unref(wf_code *code) {
-  // Release: with what others did with it done; acquire: before its memory goes.
-  if (wf_u64_fetch_sub(&code->refs, 1, WF_ACQ_REL) != 1) return;
-  wf_mem mem = code->mem;
-  wf_mem_free(&mem, code, code->block);
-}
-
 void wf_closure_init(wf_closures *closures) { wf_list_init(&closures->used); }
-
-// FNV-1a, eight bytes at a time.
-static uint32_t hash_of(const char *data, size_t size) {
-  uint64_t h = 14695981039346656037U ^ size, word;
-  for (; size >= sizeof word; data += sizeof word, size -= sizeof word) {
-    memcpy(&word, data, sizeof word);
-    h = (h ^ word) * 1099511628211U;
-    h ^= h >> 29;
-  }
-  word = 0;
-  memcpy(&word, data, size);
-  h = (h ^ word) * 1099511628211U;
-  return (uint32_t)(h ^ h >> 32);
-}
-
-// jit.off ------------------------------------------------------------------------------------
-
-// A Lua function of LuaJIT 2.1 with frames of two slots (GC64), and the prototype that ends where
-// its bytecode begins.
-enum {
-  FUNCTION_PC = 32,
-  PROTO_SIZE = 104,
-  PROTO_NPARAMS = 10,
-  PROTO_FRAME_SIZE = 11,
-  PROTO_NCODE = 12,
-  PROTO_NUPVALUES = 60,
-  PROTO_FLAGS = 61,
-  PROTO_NO_JIT = 8,
-};
-
-static const uint8_t *bytecode_of(const void *function) {
-  const uint8_t *pc;
-  memcpy(&pc, (const char *)function + FUNCTION_PC, sizeof(void *));
-  return pc;
-}
-
-// Whether the prototype is where it is looked for: what the dump says is found around it.
-static bool is_found(const wf_dump *d, const void *function) {
-  if (!d->fr2 || sizeof(void *) != 8) return false;
-  const wf_proto *top = wf_dump_top(d);
-  const uint8_t *proto = bytecode_of(function) - PROTO_SIZE;
-  uint32_t ncode;
-  memcpy(&ncode, proto + PROTO_NCODE, sizeof ncode);
-  return ncode == top->ncode + 1 && proto[PROTO_NPARAMS] == top->nparams &&
-         proto[PROTO_FRAME_SIZE] == top->frame_size && proto[PROTO_NUPVALUES] == top->nupvalues;
-}
-
-// No function of LuaJIT's tells whether jit.off was called for a function, so it is read where
-// LuaJIT keeps it.
-static bool is_jit_off(const void *function) {
-  const uint8_t *proto = bytecode_of(function) - PROTO_SIZE;
-  return (proto[PROTO_FLAGS] & PROTO_NO_JIT) != 0;
-}
 
 // The cache ----------------------------------------------------------------------------------
 
@@ -180,60 +120,6 @@ void wf_closure_free(wf_vm *vm, wf_closures *closures) {
 
 // From a function to its code ----------------------------------------------------------------
 
-typedef struct digest {
-  wf_mem *mem;
-  wf_vec bytes, effects, globals;
-  wf_dump dump;
-} digest;
-
-static int write_dump(lua_State *L, const void *data, size_t size, void *ud) {
-  digest *g = ud;
-  (void)L;
-  void *place = wf_vec_add(g->mem, &g->bytes, size);
-  if (place != NULL && size > 0) memcpy(place, data, size);
-  return place == NULL;
-}
-
-static void free_digest(digest *g) {
-  wf_vec_free(g->mem, &g->bytes);
-  wf_vec_free(g->mem, &g->effects);
-  wf_vec_free(g->mem, &g->globals);
-  wf_dump_free(g->mem, &g->dump);
-}
-
-// The dump and its structure. False when memory is out.
-static bool take_dump(digest *g, lua_State *L, bool *known) {
-  if (lua_dump(L, write_dump, g) != 0) return false;
-  wf_dump_result result = wf_dump_parse(g->mem, &g->dump, g->bytes.data, g->bytes.size);
-  *known = result == WF_DUMP_OK;
-  return result != WF_DUMP_MEMORY;
-}
-
-static wf_code *make_code(digest *g, uint32_t hash, bool known, bool no_jit) {
-  if (known && !wf_effects_find(g->mem, &g->dump, &g->effects, &g->globals)) return NULL;
-  size_t block = sizeof(wf_code) + g->effects.size + g->globals.size + g->bytes.size;
-  wf_code *code = wf_mem_new(g->mem, block);
-  if (code == NULL) return NULL;
-  *code = (wf_code){.mem = *g->mem,
-                    .block = block,
-                    .hash = hash,
-                    .known = known,
-                    .no_jit = no_jit,
-                    .size = g->bytes.size};
-  wf_u64_init(&code->refs, 1);
-  code->neffects = (uint32_t)(g->effects.size / sizeof(wf_effect));
-  code->nglobals = (uint32_t)(g->globals.size / sizeof(wf_variable));
-  char *at = (char *)(code + 1);
-  code->effects = (wf_effect *)(void *)at;
-  if (code->neffects > 0) memcpy(at, g->effects.data, g->effects.size);
-  at += g->effects.size;
-  code->globals = (wf_variable *)(void *)at;
-  if (code->nglobals > 0) memcpy(at, g->globals.data, g->globals.size);
-  code->dump = at + g->globals.size;
-  memcpy(code->dump, g->bytes.data, g->bytes.size);
-  return code;
-}
-
 static uint8_t count_upvalues(lua_State *L, int idx) {
   lua_Debug ar;
   lua_pushvalue(L, idx);
@@ -243,7 +129,7 @@ static uint8_t count_upvalues(lua_State *L, int idx) {
 typedef struct entry_job {
   wf_vm *vm;
   wf_closures *closures;
-  digest g;
+  wf_code_digest g;
   wf_code *code;  // made for it, counted
   wf_closure *entry;
 } entry_job;
@@ -257,18 +143,18 @@ static wf_closure *insert_or_raise(wf_vm *vm, wf_closures *closures, lua_State *
 // The entry of the function at 2, which is then known by its address.
 static int enter(lua_State *L, void *ud) {
   entry_job *job = ud;
-  digest *g = &job->g;
+  wf_code_digest *g = &job->g;
   bool known;
   lua_settop(L, 2);
-  if (!take_dump(g, L, &known)) return luaL_error(L, "not enough memory");
+  if (!wf_code_take_dump(g, L, &known)) return luaL_error(L, "not enough memory");
   const void *function = lua_topointer(L, 2);
-  bool found = known && is_found(&g->dump, function);
-  bool no_jit = found && is_jit_off(function);
+  bool found = known && wf_code_is_found(&g->dump, function);
+  bool no_jit = found && wf_code_is_jit_off(function);
   const char *bytes = (const char *)g->bytes.data;
-  uint32_t hash = hash_of(bytes, g->bytes.size);
+  uint32_t hash = wf_code_hash(bytes, g->bytes.size);
   wf_closure *c = find(job->closures, hash, bytes, g->bytes.size, no_jit);
   if (c == NULL) {
-    job->code = make_code(g, hash, known, no_jit);
+    job->code = wf_code_make(g, hash, known, no_jit);
     if (job->code != NULL) job->code->nupvalues = count_upvalues(L, 2);
     c = insert_or_raise(job->vm, job->closures, L, job->code);
   }
@@ -280,7 +166,7 @@ static int enter(lua_State *L, void *ud) {
   if (found) {
     job->closures->by_proto = true;
     wf_vm_push_ref(job->vm, L, WF_REF_PROTOS);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)bytecode_of(function));
+    lua_pushlightuserdata(L, (void *)(uintptr_t)wf_code_bytecode(function));
     lua_pushvalue(L, 2);
     lua_rawset(L, -3);
   }
@@ -303,7 +189,7 @@ static wf_closure *pop_entry(wf_vm *vm, lua_State *L) {
 static wf_closure *entry_of_sibling(wf_vm *vm, lua_State *L, int idx) {
   const void *function = lua_topointer(L, idx);
   wf_vm_push_ref(vm, L, WF_REF_PROTOS);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)bytecode_of(function));
+  lua_pushlightuserdata(L, (void *)(uintptr_t)wf_code_bytecode(function));
   lua_rawget(L, -2);
   lua_remove(L, -2);
   return pop_entry(vm, L);
@@ -315,7 +201,7 @@ wf_code *wf_closure_known(wf_vm *vm, const wf_closures *closures, lua_State *L, 
   if (c == NULL && closures->by_proto) c = entry_of_sibling(vm, L, idx);
   if (c == NULL) return NULL;
   // jit.off may have been called since.
-  bool same = !closures->by_proto || is_jit_off(lua_topointer(L, idx)) == c->code->no_jit;
+  bool same = !closures->by_proto || wf_code_is_jit_off(lua_topointer(L, idx)) == c->code->no_jit;
   return same ? c->code : NULL;
 }
 
@@ -323,7 +209,7 @@ wf_code *wf_closure_code(wf_vm *vm, wf_closures *closures, lua_State *L, int idx
   entry_job job = {.vm = vm, .closures = closures, .g = {.mem = &vm->rt->mem}};
   lua_pushvalue(L, idx);
   int status = wf_guard_at_rest(vm, L, enter, &job, 1, 0);
-  free_digest(&job.g);
+  wf_code_free_digest(&job.g);
   if (job.code != NULL) wf_code_unref(job.code);
   if (status == 0) return job.entry->code;
   lua_pop(L, 1);
@@ -433,7 +319,7 @@ static bool push_spliced(lua_State *L, const wf_dump *child, const wf_dump *fram
 
 typedef struct splice_job {
   const wf_code *code;
-  digest child, frame;
+  wf_code_digest child, frame;
 } splice_job;
 
 // Whether the instance on top is what it should be.
@@ -450,7 +336,7 @@ static int make_factory(lua_State *L, void *ud) {
   wf_dump_result result = wf_dump_parse(mem, &job->child.dump, code->dump, code->size);
   if (result == WF_DUMP_MEMORY) return luaL_error(L, "not enough memory");
   if (result != WF_DUMP_OK || !push_frame_of(L, code->nupvalues)) return 0;
-  if (!take_dump(&job->frame, L, &known)) return luaL_error(L, "not enough memory");
+  if (!wf_code_take_dump(&job->frame, L, &known)) return luaL_error(L, "not enough memory");
   if (!known || !push_spliced(L, &job->child.dump, &job->frame.dump)) return 0;
   size_t size;
   const char *bytes = lua_tolstring(L, -1, &size);
@@ -474,8 +360,8 @@ static void push_factory(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code
   }
   splice_job job = {.code = code, .child = {.mem = mem}, .frame = {.mem = mem}};
   int status = wf_guard(vm, L, make_factory, &job, 0, 1);
-  free_digest(&job.child);
-  free_digest(&job.frame);
+  wf_code_free_digest(&job.child);
+  wf_code_free_digest(&job.frame);
   if (status != 0) lua_error(L);
 }
 

@@ -29,35 +29,17 @@
 //
 // Each VM has a cache, by content: whole dumps are compared. It is bounded by count and by bytes;
 // the closure that was not used for the longest time goes first. An entry costs about 1.4 KB.
-// Symbols: wf_closure, wf_code
 #ifndef WF_TASK_CLOSURE_H
 #define WF_TASK_CLOSURE_H
 
 #include <lua.h>
 #include <stdbool.h>
 
-#include "base/atomic.h"
 #include "base/list.h"
 #include "sched/vm.h"
-#include "task/effects.h"
+#include "task/code.h"
 
 enum { WF_CLOSURE_BUCKETS = 256, WF_CLOSURE_MAX = 512, WF_CLOSURE_BYTES = 8 << 20 };
-
-// Never changes once it is made: VMs share it, by count.
-typedef struct wf_code {
-  wf_mem mem;  // by value: the code may outlive the runtime that it was made in
-  size_t block;
-  wf_atomic_u64 refs;  // from every thread that has a message or a VM with it
-  uint32_t hash;
-  size_t size;  // of the dump
-  uint8_t nupvalues;
-  bool known;  // the dump has been taken apart
-  bool no_jit;
-  uint32_t neffects, nglobals;
-  wf_effect *effects;
-  wf_variable *globals;
-  char *dump;
-} wf_code;
 
 typedef struct wf_closure {
   wf_link used;  // in wf_closures.used, the latest last
@@ -77,9 +59,6 @@ typedef struct wf_closures {
   bool plain;     // splices nothing
   bool by_proto;  // prototypes are where they are looked for (closure.c)
 } wf_closures;
-
-static inline void wf_code_ref(wf_code *code) { wf_u64_add(&code->refs, 1, WF_RELAXED); }
-void wf_code_unref(wf_code *code);
 
 // The VM's tables for it. Raises when memory is out.
 void wf_closure_open(wf_vm *vm, lua_State *L);

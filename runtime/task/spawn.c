@@ -37,7 +37,7 @@ static void open_workers(wf_vm *vm, lua_State *L, const char *call) {
 }
 
 // Raises `'call': why`, for the reason on top of the stack.
-_Noreturn static void refuse(lua_State *L, const char *call) {
+static _Noreturn void refuse(lua_State *L, const char *call) {
   wf_site_push_where(L);
   lua_pushfstring(L, "'%s': ", call);
   lua_pushvalue(L, -3);

@@ -5,6 +5,7 @@
 // A job is an object of the VM that asked, held there until its results have come (task/obj.h), so
 // that its end counts as something that can still happen. The task that does it knows it by its
 // address.
+// Symbols: wf_spawn, wf_job
 #ifndef WF_TASK_SPAWN_H
 #define WF_TASK_SPAWN_H
 

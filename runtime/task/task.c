@@ -337,7 +337,7 @@ static int collect_some(lua_State *L) {
 // sieve and a quarter off waking a million sleepers. The fifth word of LuaJIT's coroutine is the
 // base of its stack; were it something else, the processor would fetch something else.
 // (always_inline: gcc 12 takes a function that only prefetches for one that does nothing.)
-__attribute__((always_inline)) static inline void prefetch_following(const wf_runq *queue) {
+static inline __attribute__((always_inline)) void prefetch_following(const wf_runq *queue) {
   if (queue->head == NULL) return;
   const char *base = ((const char *const *)task_of(queue->head)->co)[4];
   for (int below = 16; below < 16 + 3 * LINE; below += LINE) WF_PREFETCH(base - below);

@@ -70,8 +70,8 @@ local function run(name, call, list, fn, opts, default)
   local n = #list
   local results = { n = n }
   if n == 0 then return results end
-  local job = { list = list, fn = fn, call = call, n = n, next = 1, results = results, ctx = ctx, running = 0,
-    failed = false, err = false, index = 0, queue = raw.queue() }
+  local job = { list = list, fn = fn, call = call, n = n, next = 1, results = results, ctx = ctx,
+    running = 0, failed = false, err = false, index = 0, queue = raw.queue() }
   raw.check_can_park(name)
   local fine, ok
   fine, ok, err = pcall(start, job, limit < n and limit or n, ctx)
