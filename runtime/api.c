@@ -36,6 +36,9 @@ static void to_stderr(void *ud, const char *text) {
 static void last_object_gone(struct wf_runtime *rt) {
   weft *w = wf_container_of(rt, weft, rt);
   wf_api_free(w);
+  if (!w->free_with_objects || w->stuck) return;
+  wf_mem mem = rt->mem;
+  wf_mem_free(&mem, w, sizeof *w);
 }
 
 static void interrupt(struct wf_runtime *rt) {

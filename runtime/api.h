@@ -19,6 +19,7 @@ struct weft {
   int nargs;
   wf_end end;
   bool has_loop, has_vm;
+  bool free_with_objects;  // nobody but its last objects has it (module.c)
   bool stuck;  // threads that run isolated tasks have not ended: nothing of theirs is freed
   char error[1024];
 };

@@ -1,44 +1,73 @@
 // SPDX-License-Identifier: MIT
 // Module mode: `require "weft"` in any LuaJIT process. The runtime is made when the first of
 // weft's modules is required and goes with the Lua state, or with its last object when finalisers
-// run in an order in which that comes later.
+// run in an order in which that comes later. Its memory is not Lua's: threads may use it still.
 #include <lauxlib.h>
 
 #include "api.h"
 
 static const char registry_key;
 
-// __gc of the runtime: the state is being closed. Its memory stays until all finalisers have run,
-// as it is Lua's: older ones may still call functions of weft.
+// __gc of what `release` leaves behind: all other finalisers have run, so that nobody calls weft any
+// more. Threads that have not ended keep the memory for themselves.
+static int free_runtime(lua_State *L) {
+  weft *w = *(weft **)lua_touserdata(L, 1);
+  if (w->rt.vm.objects != 0) {
+    w->free_with_objects = true;
+  } else if (!w->stuck) {
+    wf_mem mem = w->rt.mem;
+    wf_mem_free(&mem, w, sizeof *w);
+  }
+  return 0;
+}
+
+// Pushes a userdata with w and that finaliser.
+static void push_owner(lua_State *L, weft *w, lua_CFunction finaliser) {
+  weft **owner = lua_newuserdata(L, sizeof(weft *));
+  *owner = w;
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, finaliser);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+}
+
+// __gc of the runtime: the state is being closed. The memory stays until all finalisers have run:
+// older ones may still call functions of weft. What is made in a finaliser is finalised after all
+// those that were there before.
 static int release(lua_State *L) {
-  weft *w = lua_touserdata(L, 1);
-  if (w->rt.vm.orphaned) return 0;
+  weft *w = *(weft **)lua_touserdata(L, 1);
+  if (w == NULL || w->rt.vm.orphaned) return 0;
   wf_api_let_go(w);
   w->rt.vm.orphaned = true;
   if (w->rt.vm.objects == 0) wf_api_free(w);
+  push_owner(L, w, free_runtime);
   return 0;
 }
 
 static void attach(lua_State *L) {
-  weft *w = lua_newuserdata(L, sizeof *w);
-  w->rt.vm.orphaned = true;  // nothing to release yet
-  lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, release);
-  lua_setfield(L, -2, "__gc");
-  lua_setmetatable(L, -2);
+  push_owner(L, NULL, release);
+  weft **owner = lua_touserdata(L, -1);
   lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
   lua_insert(L, -2);
   lua_rawset(L, LUA_REGISTRYINDEX);
   weft_config config = {0};
-  wf_api_init(w, &config);
-  w->rt.module_mode = true;
-  if (wf_api_attach(w, L) == WEFT_OK) {
-    w->rt.vm.owns_state = true;  // its references go with the state
-    return;
+  wf_mem mem = {.fn = wf_mem_default};
+  weft *w = wf_mem_new(&mem, sizeof *w);
+  if (w != NULL) {
+    wf_api_init(w, &config);
+    w->rt.module_mode = true;
+    if (wf_api_attach(w, L) == WEFT_OK) {
+      w->rt.vm.owns_state = true;  // its references go with the state
+      *owner = w;
+      return;
+    }
   }
-  lua_pushfstring(L, "weft: %s", w->error[0] != '\0' ? w->error : "not enough memory");
-  wf_api_free(w);
-  w->rt.vm.orphaned = true;
+  bool words = w != NULL && w->error[0] != '\0';
+  lua_pushfstring(L, "weft: %s", words ? w->error : "not enough memory");
+  if (w != NULL) {
+    wf_api_free(w);
+    wf_mem_free(&mem, w, sizeof *w);
+  }
   lua_pushlightuserdata(L, (void *)(uintptr_t)&registry_key);
   lua_pushnil(L);
   lua_rawset(L, LUA_REGISTRYINDEX);

@@ -54,9 +54,9 @@ static void *thread_main(void *arg) {
   while (wf_turn(w)) {
   }
   wf_lock_acquire(&workers->lock);
-  if (w->retired) {
-    // As it was before its thread was started.
-    w->started = w->retired = false;
+  w->started = false;
+  if (w->retired) {  // as it was before its thread was started
+    w->retired = false;
     put_to_sleep(workers, w);
   }
   workers->running--;
