@@ -58,6 +58,7 @@ static const wf_hooks hooks = {
     .start_portable = wf_spawn_start,
     .drop_portable = wf_spawn_drop,
     .open_isolated = wf_api_open_isolated,
+    .collect_idle = wf_main_collect_idle,
     .retire = wf_api_retire,
 };
 

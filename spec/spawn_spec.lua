@@ -241,6 +241,23 @@ describe('spawn', function()
   end)
 end)
 
+describe('a VM that has nothing to do', function()
+  it('collects its garbage', function()
+    prints(1, [[
+      local function kb()
+        return weft.parallel(function() return collectgarbage 'count' end):await()
+      end
+      weft.parallel(function()
+        local t = {}
+        for i = 1, 1e5 do t[i] = { i } end
+      end):await()
+      assert(kb() > 4096)
+      while kb() > 4096 do weft.sleep(0.01) end
+      print 'collected'
+    ]], 'collected\n')
+  end)
+end)
+
 describe('pmap', function()
   it('keeps the order, and has n', function()
     local list = {}

@@ -55,6 +55,9 @@ typedef struct wf_hooks {
   void (*drop_portable)(struct wf_runtime *rt, struct wf_portable *item);
   // Makes the worker's VM for isolated tasks. False: no memory.
   bool (*open_isolated)(struct wf_worker *worker);
+  // The VM has nothing to do: takes a step of a collection, if there is reason for one since the
+  // last. True when it did.
+  bool (*collect_idle)(wf_vm *vm);
   // A thread for blocking calls has had none for long: true when it ends, and its VM has gone.
   bool (*retire)(struct wf_worker *worker);
 } wf_hooks;

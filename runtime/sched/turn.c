@@ -266,6 +266,7 @@ static bool sleep_or_not(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
   settle(w);
   if (any_ready(w) || move_game_time(w)) return true;
+  if (w->isolated != NULL && w->rt->hooks->collect_idle(w->isolated)) return true;
   bool quiet = false;
   wf_idle_announce(&workers->idle, w->index, w->searching);
   w->searching = false;

@@ -172,6 +172,15 @@ static int gc_step(lua_State *L) {
 
 enum { GC_WORTH_KB = 256 };
 
+bool wf_main_collect_idle(wf_vm *vm) {
+  int now = lua_gc(vm->L, LUA_GCCOUNT, 0), base = vm->collected_kb;
+  if (now < base + GC_WORTH_KB || now < base + base / 4) return false;
+  bool finished = false;
+  if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm);
+  if (finished) vm->collected_kb = lua_gc(vm->L, LUA_GCCOUNT, 0);
+  return true;
+}
+
 // What is left of the budget goes to the collector, when there is something for it to do.
 static void collect_with_rest(const frame *f) {
   wf_vm *vm = f->vm;

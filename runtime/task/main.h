@@ -21,6 +21,9 @@ wf_end wf_main_step(wf_vm *vm, lua_State *L, double budget_s, double dt_s);
 void wf_main_report(wf_vm *vm, const char *kind, void (*use)(void *ud, const char *text),
                     void *ud);
 
+// wf_hooks.collect_idle.
+bool wf_main_collect_idle(wf_vm *vm);
+
 // Whether a run or a step is under way.
 bool wf_main_busy(const wf_vm *vm);
 
