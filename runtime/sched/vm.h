@@ -136,6 +136,7 @@ typedef struct wf_vm {
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
   int main_ref;      // anchor of L
   int collected_kb;  // the heap after the last collection that a step has finished
+  int idle_cycles;   // of the collector, still to be finished while the VM has nothing to do
   bool owns_state;   // lua_close at the end
   wf_vm_stats stats;
 } wf_vm;

@@ -172,12 +172,16 @@ static int gc_step(lua_State *L) {
 
 enum { GC_WORTH_KB = 256 };
 
+// Two cycles: what became garbage after the first had begun is found by the second.
 bool wf_main_collect_idle(wf_vm *vm) {
   int now = lua_gc(vm->L, LUA_GCCOUNT, 0), base = vm->collected_kb;
-  if (now < base + GC_WORTH_KB || now < base + base / 4) return false;
+  if (vm->idle_cycles == 0) {
+    if (now < base + GC_WORTH_KB || now < base + base / 4) return false;
+    vm->idle_cycles = 2;
+  }
   bool finished = false;
   if (lua_cpcall(vm->L, gc_step, &finished) != 0) wf_runtime_fail(vm);
-  if (finished) vm->collected_kb = lua_gc(vm->L, LUA_GCCOUNT, 0);
+  if (finished && --vm->idle_cycles == 0) vm->collected_kb = lua_gc(vm->L, LUA_GCCOUNT, 0);
   return true;
 }
 
