@@ -6,7 +6,6 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
-#include "base/check.h"
 #include "conc/stub.h"
 #include "sched/runtime.h"
 #include "task/guard.h"
@@ -61,7 +60,6 @@ static bool prepare_guarded(lua_State *L, job *j) {
 }
 
 static void queue_local(lua_State *L, const job *j) {
-  const wf_waits *extra = j->vm->current->extra;
   wf_waiter *waiter = j->vm->current->extra->waiters;
   for (int i = 0; i < j->n; i++) {
     const wf_case *c = &j->cases[i];
@@ -69,8 +67,14 @@ static void queue_local(lua_State *L, const job *j) {
     wf_select_queue(L, c, waiter);
     waiter++->again = true;
   }
-  WF_ASSERT(waiter == extra->waiters + extra->count);
-  (void)extra;
+}
+
+// Whether as many cases are local as there were: a value to be sent may hold the channel of another
+// case, which is shared then.
+static bool are_local(const job *j) {
+  uint32_t n = 0;
+  for (int i = 0; i < j->n; i++) n += j->cases[i].ch != NULL && !j->cases[i].ch->obj.shared;
+  return n == j->local;
 }
 
 static int by_address(const void *a, const void *b) {
@@ -127,7 +131,7 @@ bool wf_wait_all_queue(wf_vm *vm, lua_State *L, const wf_case *cases, int n, uin
   j.cores = wf_mem_new(&vm->rt->mem, size);
   if (j.cores == NULL) no_memory(L);
   bool failed = !prepare_guarded(L, &j), queued = false;
-  if (!failed) {
+  if (!failed && are_local(&j)) {
     queue_local(L, &j);
     queued = queue_shared(&j);
   }

@@ -64,13 +64,7 @@ static bool fill_all(wf_promotion *p, lua_State *L) {
   return true;
 }
 
-bool wf_promotion_finish(wf_promotion *p, lua_State *L, bool commits) {
-  if (p->objs.size == 0) return true;
-  bool ok = fill_all(p, L);
-  if (!ok || !commits) {
-    wf_promotion_undo(p, L);
-    return ok;
-  }
+static void commit_all(wf_promotion *p, lua_State *L) {
   for (size_t i = 0; i < count(p); i++) {
     wf_obj *obj = at(p, i);
     wf_core_push_known(p->vm, L, obj->core);
@@ -79,7 +73,19 @@ bool wf_promotion_finish(wf_promotion *p, lua_State *L, bool commits) {
     lua_pop(L, 1);
   }
   wf_vec_free(&p->vm->rt->mem, &p->objs);
-  return true;
+}
+
+bool wf_promotion_finish(wf_promotion *p, lua_State *L, bool commits) {
+  if (p->objs.size == 0) return true;
+  wf_guard_hook hook = wf_guard_lift_hook(L);
+  bool ok = fill_all(p, L);
+  if (ok && commits) {
+    commit_all(p, L);
+  } else {
+    wf_promotion_undo(p, L);
+  }
+  wf_guard_put_hook_back(L, &hook);
+  return ok;
 }
 
 void wf_promotion_pack(wf_promotion *p, lua_State *L, int idx, const char *what, wf_message *m) {
