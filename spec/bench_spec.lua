@@ -103,6 +103,8 @@ describe('bench', function()
       { { '--rounds' }, '--rounds needs a value' },
       { { '--rounds', '0' }, '--rounds takes a whole number' },
       { { '--rounds=1.5' }, '--rounds takes a whole number' },
+      { { '--workers', '1,0' }, '--workers takes a whole number from 1 to 1024, not 0' },
+      { { '--workers=1,,2' }, '--workers takes a whole number' },
       { { '--without', 'weft' }, '--without takes go, tarantool or luajit, not weft' },
       { { '--weft', '/nowhere/weft' }, 'there is no file /nowhere/weft' },
       { { '--check', '--without=go' }, '--check and --plot are about Go' },
@@ -123,6 +125,8 @@ describe('bench', function()
     local some = bench('--list', 'startup-rss', 'select2', 'stream')
     assert.same({ 'stream', 'select2-recv', 'select2-recv-nojit', 'select2-send',
       'select2-default', 'startup-rss' }, row_names(some.out))
+    some = bench('--list', 'cores-work', 'mutex', '--workers', '1,8')
+    assert.same({ 'mutex@1', 'mutex@8', 'cores-work@1', 'cores-work@8' }, row_names(some.out))
   end)
 
   it('measures rows, and writes the table, JSON and a drawing', function()
@@ -219,6 +223,37 @@ describe('bench', function()
       assert.equal(0, r.status)
       has(r.out, ' goal ', '0 targets missed, 1 reached (1 of them with the goal)')
     end)
+  end)
+
+  it('--check takes more for better where it is', function()
+    with_filter(times(1e6), function(bin)
+      local r = quick(bin, 'cores-work', '--check')
+      assert.equal(0, r.status)
+      has(r.out, ' goal ')
+    end)
+    with_filter(times(1e-6), function(bin)
+      local r = quick(bin, 'cores-work', '--check')
+      assert.equal(1, r.status)
+      has(r.out, ' MISSED', '1 targets missed')
+    end)
+  end)
+
+  it('--workers runs each row with each number of them', function()
+    with_filter('cat', function(bin, dir)
+      local r = quick(bin, 'cores-parallel', 'startup', '--workers=1,3', '--json', '-')
+      assert.equal(0, r.status)
+      local data, log = cjson.decode(r.out), proc.read_file(dir .. '/log')
+      for _, n in ipairs { 1, 3 } do
+        local row = row_named(data, 'cores-parallel@' .. n)
+        assert.is_true(row.weft.median > 0 and row.go.median > 0)
+        assert.is_truthy(row.text:find('; workers: ' .. n, 1, true))
+        local started = '%-%-workers ' .. n .. ' %S+/harness.lua %S+/cores%-parallel.lua 20000 0 '
+        assert.is_truthy(log:find(started), log)
+        has(log, ('\n--workers %d -e '):format(n))
+      end
+    end)
+    local facts = dofile(benches .. 'facts.lua').systems({ without = {} }, benches)
+    assert.same({ 'env', 'GOMAXPROCS=3', 'go' }, facts.go.with_workers({ 'go' }, 3))
   end)
 
   it('writes a table for README.md', function()

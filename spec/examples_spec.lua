@@ -89,6 +89,36 @@ describe('example', function()
     })
   end)
 
+  for _, workers in ipairs { 1, 2, 4, 16 } do
+    it(('parallel_pool counts, stops and fails as it says: %d workers'):format(workers), function()
+      local r = proc.weft { '--workers', tostring(workers), folder .. 'parallel_pool.lua' }
+      assert.same({ '', 0 }, { r.err, r.status })
+      local out = lines(r.out)
+      out[3] = out[3]:gsub('%d+%.%d', '?')  -- how many is up to the machine
+      assert.same({ '17984 primes up to 200000', '17984 primes up to 200000',
+        workers .. ' workers: ? times as fast as one', 'stopped early: true',
+        'false\t1152921504606846976 is too large to count with' }, out)
+    end)
+  end
+
+  it('game_loop walks by the time of the game, and finds paths meanwhile', function()
+    if proc.sanitized() then pending "a sanitizer's build is no module" end
+    local r = proc.luajit(source 'game_loop')
+    assert.same({ '', 0 }, { r.err, r.status })
+    local out = lines(r.out)
+    local walked = sorted(table.concat(out, '\n', 1, 4) .. '\n')
+    for i = 1, 4 do
+      assert.equals(('guard %d is there after 1016 steps'):format(i), walked[i])
+    end
+    local last = '^(%d+) frames, 50 of them paused: ([%d.]+) s in the game$'
+    local frames, seconds = out[5]:match(last)
+    assert.near((frames - 50) / 60, tonumber(seconds), 0.01)
+    -- The steps alone take 5.08 s, whatever the frames take.
+    local glances = tonumber(out[6]:match '^(%d+) glances while paths were found$')
+    assert.is_true(tonumber(seconds) >= 5.08 and glances >= 0)
+    assert.equals(6, #out)
+  end)
+
   it('fan_out_in loses and doubles nothing', function()
     prints('fan_out_in', { '100 squares, from 1 to 10000', 'their sum is 338350' })
   end)

@@ -140,6 +140,17 @@ describe('file_words', function()
     end)
   end)
 
+  it('counts the same on however many cores', function()
+    with_tree(function(tree, make)
+      for name, text in pairs(contents()) do make(name, text) end
+      local expected = run({ tree }).out
+      for _, workers in ipairs { '1', '2', '4', '16' } do
+        local r = proc.weft { '--workers', workers, script, tree }
+        assert.same({ expected, '', 0 }, { r.out, r.err, r.status }, workers .. ' workers')
+      end
+    end)
+  end)
+
   it('counts every one of those files alone as wc does', function()
     with_tree(function(tree, make)
       for name, text in pairs(contents()) do

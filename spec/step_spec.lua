@@ -94,6 +94,18 @@ describe('game time', function()
     ]], '1@1 1@2 1@3 2@2 3@3\n')
   end)
 
+  it('does so with workers, too', function()
+    prints([[
+      local weft = require 'weft'
+      local n = 0
+      weft.run(function() weft.parallel(function() end):await() end)
+      weft.go(function() while true do weft.sleep(0.25) n = n + 1 end end)
+      weft.step(1, 0)
+      weft.step(1, 1)
+      print(n)
+    ]], '4\n')
+  end)
+
   it('stays within the budget however many timers there are in it', function()
     prints([[
       local weft = require 'weft'

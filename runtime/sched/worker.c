@@ -63,7 +63,8 @@ void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
 }
 
 bool wf_worker_jump(wf_worker *worker) {
-  if (worker->rt->workers != NULL) return wf_turn_jump(worker);
+  // Game time is the main VM's alone.
+  if (worker->rt->is_virtual && worker->rt->workers != NULL) return wf_turn_jump(worker);
   wf_vm *vm = worker->vm;
   uint64_t next = wf_timers_next(&vm->timers);
   if (!vm->clock.is_virtual || next == WF_NEVER) return false;

@@ -36,7 +36,8 @@ end
 
 -- The systems that are there and not left out: name -> {command = the words that start it, in
 -- front of the work; find(work) = what the work is called there, or nil; empty = the words that
--- start it with nothing to do; launch = those that do this many times}.
+-- start it with nothing to do; launch = those that do this many times; with_workers(words, n) =
+-- such words for so many cores, where it uses more than one}.
 function M.systems(options, folder)
   local build = folder .. "/../../build"
   local twins = build .. "/bench/twins"
@@ -49,6 +50,12 @@ function M.systems(options, folder)
     },
     luajit = lua_system("luajit", "luajit", folder),
   }
+  function systems.weft.with_workers(words, n)
+    return { words[1], "--workers", tostring(n), unpack(words, 2) }
+  end
+  function systems.go.with_workers(words, n)
+    return { "env", ("GOMAXPROCS=%d"):format(n), unpack(words) }
+  end
   if has "tarantool" then systems.tarantool = lua_system("tarantool", "tarantool", folder) end
   for name in pairs(options.without) do systems[name] = nil end
   for _, system in pairs(systems) do system.launch = { "luajit", folder .. "/launch.lua" } end

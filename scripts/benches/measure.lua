@@ -31,10 +31,14 @@ end
 
 -- The command that does a group's work under a system, or nil where that cannot do it.
 local function command_of(group, system, size, seconds)
+  if group.workers and not system.with_workers then return nil end
+  local function start(words)
+    return group.workers and system.with_workers(words, group.workers) or { unpack(words) }
+  end
   if group.launch then return append({ unpack(system.launch) }, ("%d"):format(size),
-    unpack(system.empty)) end
+    unpack(start(system.empty))) end
   local work = system.find(group.work)
-  return work and append({ unpack(system.command) }, work, ("%d"):format(size),
+  return work and append(start(system.command), work, ("%d"):format(size),
     ("%d"):format(group.arg), tostring(seconds))
 end
 
@@ -101,11 +105,12 @@ end
 function M.groups(rows)
   local list, by_key = {}, {}
   for _, row in ipairs(rows) do
-    local key = ("%s %d %d"):format(row.work, row.n, row.arg)
+    local key = ("%s %d %d %d"):format(row.work, row.n, row.arg, row.workers or 0)
     local group = by_key[key]
     if not group then
       group = { rows = {} }
-      for _, field in ipairs { "work", "n", "quick", "arg", "slow", "without", "launch" } do
+      for _, field in ipairs { "work", "n", "quick", "arg", "slow", "without", "launch",
+        "workers" } do
         group[field] = row[field]
       end
       by_key[key] = group
@@ -122,8 +127,9 @@ local function verdict(row, result)
   local reached = row.absolute and result.weft.median or
     result.ratio and result.ratio.median
   if not row.must or not reached then return nil end
-  if reached > row.must then return "missed" end
-  return row.goal and reached <= row.goal and "goal" or "reached"
+  local sign = row.more and -1 or 1
+  if sign * reached > sign * row.must then return "missed" end
+  return row.goal and sign * reached <= sign * row.goal and "goal" or "reached"
 end
 
 local function row_result(row, group, size)

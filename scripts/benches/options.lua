@@ -15,6 +15,8 @@ NAME               a row, or how the names of some begin; without one, all
 --rounds N         how often each program is run (default 5, with --quick 3; rows that take
                    seconds at most 3 times, with --quick 2)
 --quick            shorter runs, and 100,000 where a row says 1M: within a minute
+--workers N[,N…]   each row once for each of these numbers of cores: weft with so many workers, Go
+                   with as many threads
 --check            status 1 when a target that must be reached is missed
 --markdown         the table for README.md, on standard output
 --json FILE        everything measured, as JSON (-: standard output)
@@ -36,17 +38,26 @@ end
 local FLAGS = { ["--list"] = "list", ["--quick"] = "quick", ["--check"] = "check",
   ["--markdown"] = "markdown", ["--help"] = "help", ["-h"] = "help", ["--plan"] = "plan" }
 local VALUES = { ["--rounds"] = "rounds", ["--json"] = "json", ["--plot"] = "plot",
-  ["--without"] = "without", ["--weft"] = "weft" }
+  ["--without"] = "without", ["--weft"] = "weft", ["--workers"] = "workers" }
 local OPTIONAL = { go = true, tarantool = true, luajit = true }
 
 local SET = {}
 
-function SET.rounds(options, value)
+local function whole(option, value, most)
   local n = tonumber(value)
-  if not n or n < 1 or n > 1000 or n % 1 ~= 0 then
-    fail("--rounds takes a whole number from 1 to 1000, not %s", value)
+  if not n or n < 1 or n > most or n % 1 ~= 0 then
+    fail("%s takes a whole number from 1 to %d, not %s", option, most, value)
   end
-  options.rounds = n
+  return n
+end
+
+function SET.rounds(options, value) options.rounds = whole("--rounds", value, 1000) end
+
+function SET.workers(options, value)
+  options.workers = {}
+  for n in (value .. ","):gmatch("(.-),") do
+    table.insert(options.workers, whole("--workers", n, 1024))
+  end
 end
 
 function SET.without(options, value)
@@ -91,6 +102,22 @@ local function select_rows(rows, names)
   return list
 end
 
+-- The rows, once for each number of workers.
+local function multiply(rows, counts)
+  local list = {}
+  for _, row in ipairs(rows) do
+    for _, workers in ipairs(counts) do
+      local copy = {}
+      for key, value in pairs(row) do copy[key] = value end
+      copy.name = ("%s@%d"):format(row.name, workers)
+      copy.text = ("%s; workers: %d"):format(row.text, workers)
+      copy.workers = workers
+      list[#list + 1] = copy
+    end
+  end
+  return list
+end
+
 local function check_together(options)
   local outputs = (options.markdown and 1 or 0) + (options.json == "-" and 1 or 0) +
     (options.plot == "-" and 1 or 0)
@@ -126,6 +153,7 @@ function M.parse(args, rows)
     i = i + 1
   end
   options.rows = select_rows(rows, names)
+  if options.workers then options.rows = multiply(options.rows, options.workers) end
   check_together(options)
   options.rounds = options.rounds or (options.quick and 3 or 5)
   options.slow_rounds = math.min(options.rounds, options.quick and 2 or 3)

@@ -12,6 +12,7 @@
 --   unit      what is shown: default "ns"; scale: what the figure is multiplied with for that
 --   nojit     the same once more with weft's compiler off: {must, goal}, or true for no target
 --   absolute  the targets are of weft's own figure, in the row's unit, not of the ratio
+--   more      more is better: what is below `must` has missed it
 --   slow      one round takes seconds: there are fewer
 --   without   a system whose work of that name is another one
 --   launch    no work: n starts of the system with an empty program (launch.lua)
@@ -62,6 +63,21 @@ local lines = {
     goal = 0.25 },
   { "cancel-tasks", "context: cancel 1,000 children, wake a task on each",
     n = 5e4, unit = "µs", must = 0.50, goal = 0.25 },
+  { "cores-numbers", "channel of capacity 128: a number to another core", n = 2e5, arg = 128,
+    must = 2.0, goal = 1.0 },
+  { "cores-tables", "channel of capacity 128: a table with 3 fields to another core", n = 1e5,
+    arg = 128, must = 5.0, goal = 2.0 },
+  { "cores-spawn", "start an isolated task, hear from it", n = 2e4, must = 2.5, goal = 1.5 },
+  { "cores-spawn-time", "start an isolated task, hear from it: in itself", n = 2e4,
+    work = "cores-spawn", unit = "µs", scale = 1e-3, must = 2, absolute = true },
+  { "cores-parallel", "start an isolated task, await its result", n = 2e4 },
+  { "cores-blocking", "call a function on a thread of its own", n = 2e4 },
+  { "cores-work", "computing on all cores: speed-up, a core", n = 1e6, quick = 1e5, arg = 1,
+    figure = "efficiency", unit = "%", scale = 100, must = 92, goal = 97, absolute = true,
+    more = true, slow = true },
+  { "cores-uneven", "computing on all cores in tasks of very uneven length: speed-up, a core",
+    n = 1e6, quick = 1e5, work = "cores-work", arg = 1000, figure = "efficiency", unit = "%",
+    scale = 100, more = true, slow = true },
   { "pause-10k", "pause of the collector, 10,000 parked tasks", n = 5e6, quick = 1e6, arg = 1e4,
     work = "pause", figure = "pause", unit = "µs", scale = 1e-3, slow = true },
   { "pause-100k", "pause of the collector, 100,000 parked tasks", n = 5e6, arg = 1e5,
@@ -82,8 +98,8 @@ local function complete(line, nojit)
     text = line[2] .. (nojit and "; compiler off" or ""),
     work = line.work or line[1], figure = line.figure or "time", arg = line.arg or 0, n = line.n,
     quick = line.quick or line.n, unit = line.unit or "ns", scale = line.scale or 1,
-    must = targets[1], goal = targets[2], absolute = line.absolute, nojit = nojit,
-    slow = line.slow, without = line.without, launch = line.launch,
+    must = targets[1], goal = targets[2], absolute = line.absolute, more = line.more,
+    nojit = nojit, slow = line.slow, without = line.without, launch = line.launch,
   }
 end
 

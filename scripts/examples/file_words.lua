@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- Counts lines, words and bytes of the files under a directory (default: /usr/share/doc):
 --
---     walk ──paths──> 4 x read ──texts──> 2 x count ──tallies──> merge
+--     walk ──paths──> 4 x read ──texts──> count on every core ──tallies──> merge
 --
+-- Reading waits, so it is for tasks of this VM. Counting computes: its tasks are isolated, on all
+-- cores (`weft --workers N`: on so many), and texts and tallies are copied on their way.
 -- The totals are those of `LC_ALL=C wc` (GNU coreutils 9.1): a word stands between white space and
 -- has a printable ASCII character in it. The commonest words are runs of letters, in lower case.
 -- Compressed files are left out, links are not followed. A file that cannot be read is reported
@@ -11,7 +13,7 @@
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- lib/ is beside this file
 local weft, sync = require "weft", require "weft.sync"
 local tree, words = require "lib.tree", require "lib.words"
-local READERS, COUNTERS, BLOCK = 4, 2, 65536
+local READERS, COUNTERS, BLOCK = 4, weft.nworkers(), 65536
 local root, files, skipped = arg[1] or "/usr/share/doc", 0, 0
 
 local function walk(names, paths)
@@ -58,14 +60,14 @@ if not names then
   os.exit(1)
 end
 
-local paths, texts, tallies = weft.chan(64), weft.chan(4), weft.chan()
+local paths, texts, tallies = weft.chan(64), weft.chan(2 * COUNTERS), weft.chan()
 local readers, total = sync.waitgroup(), words.tally()
 weft.go(walk, names, paths)
 for _ = 1, READERS do
   readers:go(read, paths, texts)
 end
 for _ = 1, COUNTERS do
-  weft.go(count, texts, tallies)
+  weft.spawn(count, texts, tallies)
 end
 readers:wait()
 texts:close() -- several senders: closed once, by whoever has waited for them all

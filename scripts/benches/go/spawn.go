@@ -4,7 +4,12 @@ package main
 
 import "sync"
 
-func init() { register("spawn", pass(spawn)) }
+func init() {
+	register("spawn", pass(spawn))
+	// Every goroutine may run on any core.
+	register("cores-spawn", pass(spawn))
+	register("cores-parallel", pass(spawn))
+}
 
 func spawn(n, _ int) int {
 	const batch = 1000
