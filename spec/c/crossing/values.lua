@@ -249,9 +249,12 @@ case('what cannot cross', function()
   equal('arg 1: coroutine', say(co))
   equal('arg 2.items[3]: coroutine', say(1, { items = { 1, 2, co } }))
   equal('arg 1["a b"][1.5][true]: coroutine', say { ['a b'] = { [1.5] = { [true] = co } } })
+  equal('arg 1["a\\000b\\010"]: coroutine', say { ['a\0b\n'] = co })
+  equal(('arg 1["%s..."]: coroutine'):format(('k'):rep(60)), say { [('k'):rep(1e6)] = co })
   equal('arg 1, as a key: coroutine', say { [co] = 1 })
   equal('arg 1.x: userdata', say { x = newproxy() })
   equal('arg 1: userdata (FILE*)', say(io.tmpfile()))
+  equal('arg 1.f: function of this VM (as coroutine.wrap makes them)', say { f = coroutine.wrap(print) })
   equal('arg 1: C function that is in no module', say((('x'):gmatch 'x')))
   local deep = { co }
   for _ = 1, 40 do deep = { deep } end
