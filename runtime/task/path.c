@@ -159,8 +159,8 @@ static int first_own(const wf_packer *p) {
   return i;
 }
 
-// Pushes the path as one string, through that many frames. It has two ends: keys are added to the head, and the function of
-// an upvalue comes behind: `upvalue 'a'.b of worker`.
+// Pushes the path as one string, through that many frames. It has two ends: keys are added to the
+// head, and the function of an upvalue comes behind: `upvalue 'a'.b of worker`.
 static void push_path(wf_packer *p, int depth) {
   lua_State *L = p->L;
   push_root(p);
