@@ -50,8 +50,10 @@ describe('weft.check', function()
   end)
 
   it('checks its argument', function()
-    raises(function() weft.check() end, "bad argument #1 to 'check' (function expected, got no value)")
-    raises(function() weft.check(1) end, "bad argument #1 to 'check' (function expected, got number)")
+    raises(function() weft.check() end,
+      "bad argument #1 to 'check' (function expected, got no value)")
+    raises(function() weft.check(1) end,
+      "bad argument #1 to 'check' (function expected, got number)")
   end)
 
   it('can be called outside of what can block', function()
@@ -84,7 +86,8 @@ describe('weft.register', function()
 
   it('checks its arguments', function()
     raises(function() weft.register(1, {}) end, "bad argument #1 to 'register' (string expected")
-    raises(function() weft.register('x', 1) end, "bad argument #2 to 'register' (metatable expected")
+    raises(function() weft.register('x', 1) end,
+      "bad argument #2 to 'register' (metatable expected")
     raises(function() weft.register('x', {}, 1) end,
       "bad argument #3 to 'register' (name of a module expected")
   end)

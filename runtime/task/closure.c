@@ -260,7 +260,7 @@ bool wf_closure_push_names(wf_vm *vm, wf_closures *closures, lua_State *L, wf_co
 // From code to a function --------------------------------------------------------------------
 
 // Pushes `local a1, …, an = ... return function() return a1, …, an end` as a function.
-static bool push_frame_of(lua_State *L, int n) {
+static void push_frame_of(lua_State *L, int n) {
   luaL_Buffer b;
   luaL_buffinit(L, &b);
   if (n == 0) luaL_addstring(&b, "return function() end");
@@ -273,9 +273,8 @@ static bool push_frame_of(lua_State *L, int n) {
     if (part == 1) luaL_addstring(&b, " end");
   }
   luaL_pushresult(&b);
-  bool ok = luaL_loadstring(L, lua_tostring(L, -1)) == 0;
+  if (luaL_loadstring(L, lua_tostring(L, -1)) != 0) lua_error(L);  // for want of memory
   lua_remove(L, -2);
-  return ok;
 }
 
 static void add_uleb(luaL_Buffer *b, size_t v) {
@@ -335,7 +334,8 @@ static int make_factory(lua_State *L, void *ud) {
   bool known;
   wf_dump_result result = wf_dump_parse(mem, &job->child.dump, code->dump, code->size);
   if (result == WF_DUMP_MEMORY) return luaL_error(L, "not enough memory");
-  if (result != WF_DUMP_OK || !push_frame_of(L, code->nupvalues)) return 0;
+  if (result != WF_DUMP_OK) return 0;
+  push_frame_of(L, code->nupvalues);
   if (!wf_code_take_dump(&job->frame, L, &known)) return luaL_error(L, "not enough memory");
   if (!known || !push_spliced(L, &job->child.dump, &job->frame.dump)) return 0;
   size_t size;

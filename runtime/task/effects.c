@@ -108,8 +108,8 @@ static bool same_text(const finder *f, size_t at, size_t length, const char *tex
   return length == strlen(text) && memcmp(f->d->data + at, text, length) == 0;
 }
 
-// What is called: a variable's value, or a field `insert`, `remove` or `sort` of it; also by way of
-// a local variable, as who gives it another name (`local insert = table.insert`) does it above.
+// What is called: a variable's value, or a field `insert`, `remove` or `sort` of it; also by way
+// of a local variable, as who gives it another name (`local insert = table.insert`) does it above.
 static bool callee_of(const finder *f, uint32_t reg, wf_effect *effect) {
   uint32_t from = f->registers[reg].source;
   uint32_t ins = from != NOWHERE ? ins_at(f, from) : 0;

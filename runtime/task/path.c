@@ -2,6 +2,7 @@
 // What to say of a value that cannot cross: the way to it, and what it is. Symbols: wf_pack
 #include <ctype.h>
 #include <lauxlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "task/int64.h"
@@ -90,6 +91,25 @@ static bool is_identifier(const char *s, size_t size) {
   return true;
 }
 
+enum { KEY_BYTES = 60 };  // of a key that is shown
+
+static void push_quoted(lua_State *L, const char *s, size_t size) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  luaL_addstring(&b, "[\"");
+  for (size_t i = 0; i < size && i < KEY_BYTES; i++) {
+    char escaped[8];
+    (void)snprintf(escaped, sizeof escaped, "\\%03u", (unsigned)(uint8_t)s[i]);
+    if (iscntrl((unsigned char)s[i])) {
+      luaL_addstring(&b, escaped);
+    } else {
+      luaL_addchar(&b, s[i]);
+    }
+  }
+  luaL_addstring(&b, size > KEY_BYTES ? "...\"]" : "\"]");
+  luaL_pushresult(&b);
+}
+
 // Pushes how the key at idx is written after its table.
 static void push_key(lua_State *L, int idx) {
   size_t size;
@@ -97,7 +117,11 @@ static void push_key(lua_State *L, int idx) {
   switch (lua_type(L, idx)) {
     case LUA_TSTRING:
       s = lua_tolstring(L, idx, &size);
-      lua_pushfstring(L, is_identifier(s, size) ? ".%s" : "[\"%s\"]", s);
+      if (size <= KEY_BYTES && is_identifier(s, size)) {
+        lua_pushfstring(L, ".%s", s);
+      } else {
+        push_quoted(L, s, size);
+      }
       break;
     case LUA_TNUMBER: lua_pushfstring(L, "[%f]", lua_tonumber(L, idx)); break;
     case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, idx) ? "[true]" : "[false]"); break;
@@ -122,14 +146,27 @@ static void push_inner(lua_State *L, const wf_pack_frame *f) {
   }
 }
 
-// Pushes the path as one string. It has two ends: keys are added to the head, and the function of
-// an upvalue comes behind: `upvalue 'a'.b of worker`.
-static void push_path(wf_packer *p) {
+// The first frame that is a function of weft's own, whose inside says nothing to who reads the
+// error; p->depth when there is none.
+static int first_own(const wf_packer *p) {
+  int i = 0;
+  for (; i < p->depth; i++) {
+    lua_Debug ar;
+    if (!p->frames[i].is_function) continue;
+    lua_pushvalue(p->L, p->frames[i].slot);
+    if (lua_getinfo(p->L, ">S", &ar) != 0 && wf_site_is_own(&ar)) break;
+  }
+  return i;
+}
+
+// Pushes the path as one string, through that many frames. It has two ends: keys are added to the
+// head, and the function of an upvalue comes behind: `upvalue 'a'.b of worker`.
+static void push_path(wf_packer *p, int depth) {
   lua_State *L = p->L;
   push_root(p);
   lua_pushliteral(L, "");
   int head = lua_gettop(L) - 1, tail = head + 1;
-  for (int i = 0; i < p->depth; i++) {
+  for (int i = 0; i < depth; i++) {
     const wf_pack_frame *f = &p->frames[i];
     if (f->is_function) {
       push_inner(L, f);
@@ -139,7 +176,7 @@ static void push_path(wf_packer *p) {
       lua_concat(L, 3);
       lua_replace(L, tail);
       lua_replace(L, head);
-    } else if (f->key_is_out && i == p->depth - 1) {
+    } else if (f->key_is_out && i == depth - 1) {
       lua_pushvalue(L, head);
       lua_pushliteral(L, ", as a key");
       lua_concat(L, 2);
@@ -203,11 +240,14 @@ static void push_effect(wf_packer *p, int function) {
 void wf_pack_push_refusal(wf_packer *p) {
   lua_State *L = p->L;
   int value = lua_gettop(L);
-  push_path(p);
+  int depth = first_own(p);
+  push_path(p, depth);
   lua_pushliteral(L, ": ");
   lua_pushnil(L);
   int at = lua_gettop(L);
-  if (p->why == wf_pack_has_effect) {
+  if (depth < p->depth) {
+    lua_pushliteral(L, "function of this VM (as coroutine.wrap makes them)");
+  } else if (p->why == wf_pack_has_effect) {
     push_effect(p, value);
   } else if (p->why != NULL) {
     lua_pushstring(L, p->why);

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Values as the bytes of an input tell, there and back (spec/fuzz/roundtrip.c, which gives `pass`).
+-- Values as the bytes of an input tell, there and back (spec/fuzz/roundtrip.c gives `pass`).
 local T = require 'types'
 
 -- Functions with one to three upvalues, of different shapes.

@@ -34,7 +34,8 @@ return {
 
   { file = "runtime/task/packfn.c",
     { "functions do not share upvalues any more", "c/crossing_test",
-      "  if (seen->value != UINT64_MAX) {\n    uint64_t number", "  if (false) {\n    uint64_t number" },
+      "  if (seen->value != UINT64_MAX) {\n    uint64_t number",
+      "  if (false) {\n    uint64_t number" },
     { "globals stay behind", "c/crossing_test",
       "while (f->global < f->code->nglobals) {", "while (false) {" },
     { "standard functions are sent as globals whatever they are", "c/crossing_test",
@@ -93,7 +94,8 @@ return {
     { "the number of a blob is believed", "c/codec_test",
       "  uint64_t v = uleb(r);\n  if (v >= limit) malformed(r);\n", "  uint64_t v = uleb(r);\n" },
     { "keys that begin alike are one", "c/crossing_test",
-      "if (WF_LIKELY(memcmp(known, word, sizeof word) == 0)) {", "if (WF_LIKELY(known[0] == s[0])) {" },
+      "if (WF_LIKELY(memcmp(known, word, sizeof word) == 0)) {",
+      "if (WF_LIKELY(known[0] == s[0])) {" },
     { "globals are set in the VM", "c/crossing_test",
       "      lua_rawset(L, f->slot + 1);\n", "      lua_rawset(L, LUA_GLOBALSINDEX);\n" },
   },
@@ -108,7 +110,8 @@ return {
 
   { file = "runtime/task/obj.c",
     { "every arrival makes a proxy", "c/codec_test",
-      "wf_obj_any(L, lua_gettop(L)) == obj) return;", "wf_obj_any(L, lua_gettop(L)) == NULL) return;" },
+      "wf_obj_any(L, lua_gettop(L)) == obj) return;",
+      "wf_obj_any(L, lua_gettop(L)) == NULL) return;" },
   },
 
   { file = "runtime/lib/codec.c",

@@ -51,7 +51,8 @@ local refusals = {
     return f
   end, "assigns the captured variable 'count'", 1 },
   { function() table.insert(captured, 1) end, "changes the captured variable 'captured'", 0 },
-  { function() table.insert(captured, 1, id(2)) end, "changes the captured variable 'captured'", 0 },
+  { function() table.insert(captured, 1, id(2)) end,
+    "changes the captured variable 'captured'", 0 },
   { function() table.insert(captured, id(2)) end, "changes the captured variable 'captured'", 0 },
   { function() return table.remove(captured) end, "changes the captured variable 'captured'", 0 },
   { function() table.sort(captured, function(a, b) return a < b end) end,
@@ -60,7 +61,8 @@ local refusals = {
   { function() insert(captured, 1) end, "changes the captured variable 'captured'", 0 },
   { function() ginsert(captured, 1) end, "changes the captured variable 'captured'", 0 },
   { function() T.insert(captured, 1) end, "changes the captured variable 'captured'", 0 },
-  { function() return T.remove(captured, id()) end, "changes the captured variable 'captured'", 0 },
+  { function() return T.remove(captured, id()) end,
+    "changes the captured variable 'captured'", 0 },
   { function(list)
     local add = table.insert
     for i = 1, #list do
@@ -105,7 +107,8 @@ local accepted = {
   function() local function insert() end insert(captured, 1) end,
   function() local insert = table.insert insert = id insert(captured, 1) end,
   function(insert) insert(captured, 1) end,
-  function() do local add = table.insert add({}, 1) end for i, f in ipairs {} do f(captured, i) end end,
+  function() do local add = table.insert add({}, 1) end
+    for i, f in ipairs {} do f(captured, i) end end,
   function() local t = { insert = id } t.insert(captured, 1) end,
 }
 
@@ -143,7 +146,8 @@ case('paths through functions', function()
   equal("upvalue 'db' of upvalue 'worker' of outer: userdata (FILE*)",
     (function() local outer = function() return worker() end return (refused(outer)) end)())
   gdb = { db }
-  has(refused(function() return gdb end), "global 'gdb'[1] of function at spec/c/crossing/effects.lua:")
+  has(refused(function() return gdb end),
+    "global 'gdb'[1] of function at spec/c/crossing/effects.lua:")
   gdb = nil
   function gworker() return db end
   equal("upvalue 'db' of gworker: userdata (FILE*)", refused(gworker))

@@ -23,7 +23,8 @@ local function cases()
         names[i] = 'u' .. i
       end
       local sum = n == 0 and '0' or table.concat(names, ' + ')
-      local text = ('%s\nreturn function(x) return x + %s end'):format(table.concat(lines, '\n'), sum)
+      local text = ('%s\nreturn function(x) return x + %s end'):format(
+        table.concat(lines, '\n'), sum)
       local f = assert(loadstring(text))()
       equal(f(7), (there(f, 7)))
     end
@@ -272,7 +273,9 @@ case('jit.off goes along', function()
   local info = require 'jit.util'.funcinfo
   local hot = [[local f = ... for _ = 1, 200 do f(1) end
     return require 'jit.util'.funcbc(f, 0) % 256]]
-  local function fresh() return (assert(loadstring 'local u = 1 return function(x) return x + u end'))() end
+  local function fresh()
+    return (assert(loadstring 'local u = 1 return function(x) return x + u end'))()
+  end
   local on, off = fresh(), fresh()
   jit.off(off)
   assert(info)

@@ -34,8 +34,8 @@ case('nil, booleans and many values', function()
 end)
 
 case('strings', function()
-  for _, n in ipairs { 0, 1, 2, 10, 27, 28, 29, 39, 62, 63, 64, 65, 127, 128, 1000, 4095, 4096, 4097,
-    70000, 1e6 } do
+  for _, n in ipairs { 0, 1, 2, 10, 27, 28, 29, 39, 62, 63, 64, 65, 127, 128, 1000, 4095, 4096,
+    4097, 70000, 1e6 } do
     local s = ('x\0\255y'):rep(n):sub(1, n)
     back(s)
     back { s, s, k = s, [s] = 1 }
@@ -149,8 +149,9 @@ case('int64', function()
 end)
 
 case('by name', function()
-  local names = { print = print, string = string, rep = string.rep, io = io, _G = _G, out = io.stdout,
-    err = io.stderr, stdin = io.stdin, default = weft.default, resume = coroutine.resume,
+  local names = { print = print, string = string, rep = string.rep, io = io, _G = _G,
+    out = io.stdout, err = io.stderr, stdin = io.stdin, default = weft.default,
+    resume = coroutine.resume,
     require = require, dofile = dofile, sleep = weft.sleep, weft = weft, sync = weft.sync,
     mutex = weft.sync.mutex, loaded = package.loaded, bit = bit, jit = jit, off = jit.off }
   local t = pass(names)
@@ -249,9 +250,13 @@ case('what cannot cross', function()
   equal('arg 1: coroutine', say(co))
   equal('arg 2.items[3]: coroutine', say(1, { items = { 1, 2, co } }))
   equal('arg 1["a b"][1.5][true]: coroutine', say { ['a b'] = { [1.5] = { [true] = co } } })
+  equal('arg 1["a\\000b\\010"]: coroutine', say { ['a\0b\n'] = co })
+  equal(('arg 1["%s..."]: coroutine'):format(('k'):rep(60)), say { [('k'):rep(1e6)] = co })
   equal('arg 1, as a key: coroutine', say { [co] = 1 })
   equal('arg 1.x: userdata', say { x = newproxy() })
   equal('arg 1: userdata (FILE*)', say(io.tmpfile()))
+  equal('arg 1.f: function of this VM (as coroutine.wrap makes them)',
+    say { f = coroutine.wrap(print) })
   equal('arg 1: C function that is in no module', say((('x'):gmatch 'x')))
   local deep = { co }
   for _ = 1, 40 do deep = { deep } end
