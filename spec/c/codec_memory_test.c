@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../embed/check.h"
+#include "../embed/sparse.h"
 #include "task/obj.h"
 #include "two_vms.h"
 
@@ -149,8 +150,8 @@ static bool run_once(long fail_at, bool there) {
 
 int main(void) {
   for (int there = 0; there <= 1; there++) {
-    long n = 1;
-    while (n < 20000 && !run_once(n, there != 0)) n++;
+    long n = 1 + sparse_start();
+    while (n < 20000 && !run_once(n, there != 0)) n += sparse_step();
     CHECK(n > 30 && n < 20000);
     if (check_failed != 0) (void)fprintf(stderr, "%ld allocations\n", n);
   }
