@@ -26,12 +26,14 @@ local PRINT_ARG = [[
 
 describe('weft script', function()
   it('runs it, with its arguments in `arg` and `...`, as lua does', function()
+    if proc.memcheck() then pending 'valgrind is started instead' end
     local r = proc.run(PRINT_ARG, { args = { 'a', '-x', '--version', 'b c' } })
     ok(r, ('-1=%s 0=%s 1=a 2=-x 3=--version 4=b c\t|\ta\t-x\t--version\tb c\n'):format(
       proc.bin, r.file))
   end)
 
   it('puts what stands before the script at negative places', function()
+    if proc.memcheck() then pending 'valgrind is started instead' end
     local r = proc.run(PRINT_ARG, { options = { '--workers', '1' }, args = { 'a' } })
     ok(r, ('-3=%s -2=--workers -1=1 0=%s 1=a\t|\ta\n'):format(proc.bin, r.file))
   end)

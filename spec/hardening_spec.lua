@@ -70,7 +70,7 @@ describe('memory', function()
   end)
 
   it('outside of Lua comes back too', function()
-    if proc.sanitized() then pending 'a sanitizer keeps freed memory' end
+    if proc.watched() then pending 'who watches keeps freed memory' end
     prints([[
       local context, time = weft.context, weft.time
       local function resident()

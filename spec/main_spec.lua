@@ -345,7 +345,7 @@ describe('memory', function()
   local limit = { before = ('ulimit -v %d &&'):format(proc.torture() and 300000 or 1500000) }
 
   it('that is used up is an error, and everything is usable afterwards', function()
-    if proc.sanitized() then pending 'a sanitizer needs the memory' end
+    if proc.watched() then pending 'who watches needs the memory' end
     local r = proc.run(WEFT .. [[
       local ch, m = weft.chan(2), weft.sync.mutex()
       local function hoard()
@@ -368,7 +368,7 @@ describe('memory', function()
   end)
 
   it('that is used up uncaught is a panic', function()
-    if proc.sanitized() then pending 'a sanitizer needs the memory' end
+    if proc.watched() then pending 'who watches needs the memory' end
     local r = proc.run(WEFT .. [[
       weft.go(function()
         local list = {}
@@ -381,7 +381,7 @@ describe('memory', function()
   end)
 
   it('used up by tasks and channels is an error, never a crash', function()
-    if proc.sanitized() then pending 'a sanitizer needs the memory' end
+    if proc.watched() then pending 'who watches needs the memory' end
     local r = proc.run(WEFT .. [[
       local function hoard()
         local keep = {}

@@ -153,14 +153,12 @@ describe('a task that may be interrupted', function()
     ]])
   end)
 
-  it('is not when nobody waits', function()
-    prints('true\n', [[
-      weft.preempt(true)
-      local switches = weft.stats().switches
-      compute(0.2)
-      print(weft.stats().switches == switches)
-    ]])
-  end)
+  both_ways('is not when nobody waits', 'true\n', [[
+    weft.preempt(true)
+    local switches = weft.stats().switches
+    compute(0.2)
+    print(weft.stats().switches == switches)
+  ]])
 
   it('waits ready, at the place where it was', function()
     prints('ready\ttrue\ttrue\n', [[

@@ -49,6 +49,8 @@ missing_for_tests() {
     has_command clang || echo clang
     has_command clang-tidy || echo clang-tidy
     has_command clang-format || echo clang-format
+    # Without the C library's symbols valgrind does not start.
+    valgrind --quiet true >/dev/null 2>&1 || printf '%s\n' valgrind libc6-dbg
     has_command busted || echo lua-busted
     has_command luacheck || echo lua-check
     local package module

@@ -4,6 +4,8 @@
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
 #   c       the programs of spec/c and spec/embed; of spec/model in the release tree, as they are
 #           the same in every tree
+#   memcheck  those of c and lua, at the same time, under valgrind (memcheck.sh): with WEFT_LONG
+#           all, without it those that show most in a minute
 #   fuzz    the targets of spec/fuzz, for WEFT_FUZZ_SECONDS each (default 5), in the tree `clang`
 #   module  with build/TREE/weft.so, spec/module/*.lua in both of Debian's LuaJITs, and what
 #           spec/module_spec.lua starts in the one that is not installed; and what crosses
@@ -30,13 +32,42 @@ seed=${WEFT_TEST_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
 # Files of spec/, sorted: spec_files FIND-TEST…
 spec_files() { find spec "$@" 2>/dev/null | sort; }
 
+# Of memcheck, the short form: without the C specs that take more than ten seconds (with
+# several threads, above all, which valgrind runs one at a time), and of the Lua specs those that
+# go through most of the runtime by themselves, without starting other programs.
+short=''
+[[ $kind != memcheck || ${WEFT_LONG:-} ]] || short=yes
+slow_c='c/crossing_test c/hog_threads_test embed/hog_threads embed/interrupt embed/threads'
+memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,lifetime}_spec.lua
+    spec/{map,select,select_wait,sync,task,tick}_spec.lua)
+
+# What these check of real time does not hold at a thirtieth of the speed: of them only valgrind's
+# verdict counts.
+real_time=' embed/preempt hog_spec.lua preempt_spec.lua preempt_boundary_spec.lua '
+
+# tested NAME COMMAND…: counted; for memcheck under valgrind, whose verdict counts as well.
+tested() {
+    [[ $kind == memcheck ]] || { counted "$@" && return; }
+    local name=$1 logs
+    shift
+    logs=$(mktemp -d)
+    if [[ $real_time == *" ${name%%,*} "* ]]; then
+        WEFT_COUNTS=/dev/null WEFT_MEMCHECK_LOGS=$logs \
+            counted "$name" "$dev/memcheck.sh" "$@" >/dev/null
+    else
+        WEFT_MEMCHECK_LOGS=$logs counted "$name" "$dev/memcheck.sh" "$@"
+    fi
+    must_count='' may_be_empty='' counted "$name, memory" "$dev/memcheck.sh" --verdict "$logs"
+    rm -rf "$logs"
+}
+
 # run_busted NAME FILE…
 run_busted() {
     local name=$1 arguments=()
     shift
     # Elsewhere than here the pattern may find something.
     [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
-    must_count=yes counted "$name" "$root/$tree/weft" --seed "$seed" --clock=virtual \
+    must_count=yes tested "$name" "$root/$tree/weft" --seed "$seed" --clock=virtual \
         spec/support/run.lua "${arguments[@]}" "$@"
 }
 
@@ -44,9 +75,11 @@ run_lua_specs() {
     local files file
     mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
     [[ ${#files[@]} -gt 0 ]] || return 0
+    if [[ $short ]]; then
+        run_busted "short form, seed $seed" "${memcheck_lua[@]}"
     # Each file by itself where the order is random: a seed soon repeats what a file does, and what
     # hangs in one does not keep the others from running.
-    if [[ $tree == build/torture ]]; then
+    elif [[ $tree == build/torture ]]; then
         for file in "${files[@]}"; do run_busted "${file#spec/}, seed $seed" "$file"; done
     else
         run_busted "specs, seed $seed" "${files[@]}"
@@ -59,9 +92,27 @@ run_c_specs() {
     while read -r file; do
         name=${file#spec/}
         name=${name%.c}
-        [[ $name == *"$pattern"* ]] || continue
-        counted "$name" "$root/$tree/spec/$name"
+        [[ $name == *"$pattern"* && ! ($short && " $slow_c " == *" $name "*) ]] || continue
+        tested "$name" "$root/$tree/spec/$name"
     done < <(spec_files "${folders[@]}")
+}
+
+# Lua interpreted: with the compiler on, valgrind takes three times as long. What the specs start
+# is checked too (and may be compiled), by a `weft` that is a script, beside the real one.
+run_memcheck() {
+    local script=$root/$tree/memcheck-weft output
+    printf '#!/bin/sh\nexec %q %q "$@"\n' "$dev/memcheck.sh" "$root/$tree/weft" >"$script"
+    chmod +x "$script"
+    output=$(mktemp)
+    (
+        # Of programs in which each allocation fails in turn: spec/embed/sparse.h.
+        [[ ! $short ]] || export WEFT_EVERY=61
+        WEFT_TEST_SEED=$seed run_c_specs
+    ) >"$output" 2>&1 &
+    WEFT_BIN=$script WEFT_BUILD=${tree#build/}-memcheck WEFT_JIT=off run_lua_specs
+    wait
+    cat "$output"
+    rm -f "$output"
 }
 
 # The installed LuaJIT has run module_spec.lua with the other specs.
@@ -100,6 +151,7 @@ lua)
     run_lua_specs
     ;;
 c) run_c_specs ;;
+memcheck) run_memcheck ;;
 fuzz) run_fuzz_targets ;;
 module) run_module_specs ;;
 *) die "no such kind of spec: $kind" ;;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../embed/check.h"
+#include "../embed/sparse.h"
 #include "task/obj.h"
 #include "two_vms.h"
 
@@ -193,8 +194,8 @@ static void full_stack(void) {
 int main(void) {
   full_stack();
   for (int there = 0; there <= 1; there++) {
-    long n = 1;
-    while (n < 20000 && !run_once(values, 0, n, there != 0)) n++;
+    long n = 1 + sparse_start();
+    while (n < 20000 && !run_once(values, 0, n, there != 0)) n += sparse_step();
     CHECK(n > 30 && n < 20000);
     if (check_failed != 0) (void)fprintf(stderr, "%ld allocations\n", n);
   }

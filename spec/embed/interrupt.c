@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,6 +84,43 @@ static void from_a_thread(void) {
     CHECK(strstr(text_of(fds), "weft: 1 live tasks\n\ntask ") != NULL);
     weft_close(h.w);
   }
+}
+
+// Whether the main thread sleeps, as Linux tells it.
+static bool main_sleeps(void) {
+  char line[200] = "";
+  FILE *f = fopen("/proc/self/stat", "r");
+  if (f == NULL) return true;
+  (void)fgets(line, sizeof line, f);
+  (void)fclose(f);
+  const char *name_end = strrchr(line, ')');
+  return name_end != NULL && name_end[2] == 'S';
+}
+
+static void *interrupt_sleeper(void *arg) {
+  while (!main_sleeps()) (void)sched_yield();
+  weft_interrupt(arg);
+  return NULL;
+}
+
+// An interrupt does not wait for the end of a sleep: the dump shows the task as it sleeps. Again
+// where the thread may have come too late.
+static void while_all_sleep(void) {
+  bool seen = false;
+  for (int i = 0; i < 50 && !seen; i++) {
+    host h;
+    int fds[2];
+    pthread_t thread;
+    open_host(&h, WEFT_CLOCK_REAL);
+    CHECK(pipe(fds) == 0);
+    h.fd = fds[1];
+    CHECK(pthread_create(&thread, NULL, interrupt_sleeper, h.w) == 0);
+    CHECK(run(h.w, "require'weft'.sleep(0.1)") == WEFT_OK);
+    CHECK(pthread_join(thread, NULL) == 0);
+    seen = strstr(text_of(fds), "task 1 [sleep") != NULL;
+    weft_close(h.w);
+  }
+  CHECK(seen);
 }
 
 // Interrupts between steps come in the next one, as one; what cannot be written is a status.
@@ -165,9 +204,10 @@ static void without_a_callback(void) {
   weft_close(w);
 }
 
-// A dump waits for a descriptor that takes no more for now.
+// A dump waits for a descriptor that takes no more for now: nobody reads before it does.
 static void *drain(void *arg) {
-  int *fds = arg;
+  const int *fds = arg;
+  while (!main_sleeps()) (void)sched_yield();
   char some[100];
   long *total = malloc(sizeof *total);
   *total = 0;
@@ -203,6 +243,7 @@ static void to_a_full_pipe(void) {
 
 int main(void) {
   from_a_thread();
+  while_all_sleep();
   between_steps();
   running();
   without_a_callback();

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "meter.h"
+#include "sparse.h"
 
 static const char setup[] =
     "jit.off()\n"  // LuaJIT's compiler does not survive it (memory.c)
@@ -105,8 +106,8 @@ int main(void) {
     weft *w = NULL;
     CHECK(weft_open(&config, &w) == WEFT_OK);
     CHECK(run(w, setup) == WEFT_OK);
-    long n = 1;
-    while (n < 2000 && attempt(w, &m, calls[i], n)) n++;
+    long n = 1 + sparse_start();
+    while (n < 2000 && attempt(w, &m, calls[i], n)) n += sparse_step();
     CHECK(n > 30 && n < 2000);
     weft_close(w);
     CHECK(m.blocks == 0);

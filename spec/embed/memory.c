@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "meter.h"
+#include "sparse.h"
 
 static const char workload[] =
     "jit.off()\n"
@@ -129,8 +130,8 @@ static long newstate_calls(void) {
 int main(void) {
   long skip = newstate_calls();
   CHECK(!run_once(1) && !run_once(2));
-  long n = 3 + skip;
-  while (n < 100000 && !run_once(n)) n++;
+  long n = 3 + skip + sparse_start();
+  while (n < 100000 && !run_once(n)) n += sparse_step();
   CHECK(n > 100 && n < 100000);
   return check_done();
 }

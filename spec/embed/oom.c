@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "meter.h"
+#include "sparse.h"
 
 typedef struct run {
   const char *name;
@@ -87,8 +88,10 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
     if (argc > 1 && strcmp(argv[1], workloads[i]) != 0) continue;
     for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
-      long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1;
-      while (n < 5000 && run_once(workloads[i], n, modes[mode].width)) n += modes[mode].step;
+      long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1 + sparse_start();
+      while (n < 5000 && run_once(workloads[i], n, modes[mode].width)) {
+        n += modes[mode].step * sparse_step();
+      }
       CHECK(n > 20 && n < 5000);
       if (getenv("WEFT_VERBOSE") != NULL) {
         (void)fprintf(stderr, "%s: %ld allocations\n", workloads[i], n);

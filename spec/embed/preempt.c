@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -173,6 +174,45 @@ static void one_profiler(void) {
   CHECK(profiler_is_free() && threads() == 1);
 }
 
+// How often the thread beside this one has gone to sleep; -1: nobody tells.
+static long naps(void) {
+  static const char field[] = "voluntary_ctxt_switches:";
+  char path[64], line[128];
+  long count = -1;
+  DIR *dir = opendir("/proc/self/task");
+  if (dir == NULL) return -1;
+  for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+    if (e->d_name[0] == '.' || strtol(e->d_name, NULL, 10) == getpid()) continue;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%.16s/status", e->d_name);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+      if (strncmp(line, field, sizeof field - 1) == 0) {
+        count = strtol(line + sizeof field - 1, NULL, 10);
+      }
+    }
+    if (f != NULL) (void)fclose(f);
+  }
+  (void)closedir(dir);
+  return count;
+}
+
+// The monitor has stopped looking when there was nothing to see between two runs; the next wakes it.
+static void after_a_pause(void) {
+  weft *w = open_with(0, 1);
+  CHECK(run(w, "require'weft'.yield()") == WEFT_OK);
+  CHECK(threads() == 2);
+  // While it looks, it does so every 5 ms.
+  static const struct timespec many_looks = {.tv_nsec = 200000000};
+  long before = -2, now = naps();
+  for (int i = 0; i < 50 && now != before; i++) {
+    before = now;
+    (void)nanosleep(&many_looks, NULL);
+    now = naps();
+  }
+  CHECK(interrupts(w));
+  weft_close(w);
+}
+
 static void on_profile_signal(int number) { (void)number; }
 
 // A host's own SIGPROF and hooks stay.
@@ -245,6 +285,7 @@ int main(void) {
   reports();
   pending_io();
   one_profiler();
+  after_a_pause();
   a_hosts_own();
   stray_signals();
   every_task();

@@ -22,15 +22,16 @@ local function write_all(path, s)
 end
 M.read_file, M.write_file = read_all, write_all
 
--- Runs a shell command line, at most 60 seconds: { status =, out =, err = }. A process that was
--- killed by signal n has status 128 + n, one that was cut off 124. The command's own redirections
--- come after ours and win. opts: stdin (text), redirect, seconds, before (shell text in front).
+-- Runs a shell command line, at most 60 seconds (under valgrind 600): { status =, out =, err = }.
+-- A process that was killed by signal n has status 128 + n, one that was cut off 124. The command's
+-- own redirections come after ours and win. opts: stdin (text), redirect, seconds, before (shell
+-- text in front).
 function M.shell(command, opts)
   opts = opts or {}
   local base = os.tmpname()
   write_all(base .. '.in', opts.stdin or '')
   local line = ('%s timeout -k 5 %d sh -c %s %s; echo $?'):format(
-    opts.env or '', opts.seconds or 60,
+    opts.env or '', (opts.seconds or 60) * (M.memcheck() and 10 or 1),
     quote(('%s exec %s <%s.in >%s.out 2>%s.err %s'):format(
       opts.before or '', command, base, base, base, opts.redirect or '')), '2>/dev/null')
   local p = assert(io.popen(line))
@@ -121,10 +122,21 @@ function M.torture()
   return M.build():find('torture', 1, true) ~= nil
 end
 
--- A build with a sanitizer maps too much memory for limits on it, and takes its time.
+-- A build with a sanitizer is no module that others can load.
 function M.sanitized()
   local b = M.build()
   return b:find('asan', 1, true) ~= nil or b:find('tsan', 1, true) ~= nil
+end
+
+-- Whoever watches the memory, a sanitizer or valgrind, maps too much for limits on it, keeps what
+-- is freed, and takes its time.
+function M.watched()
+  return M.sanitized() or M.memcheck()
+end
+
+-- Under valgrind (scripts/dev/specs.sh).
+function M.memcheck()
+  return M.build():find('memcheck', 1, true) ~= nil
 end
 
 return M

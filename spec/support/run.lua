@@ -6,7 +6,8 @@
 
 -- Each `it` runs as a task of its own; when it ends, no task that it created may be left, and no
 -- task may have panicked, unless it said so (support/util.lua). --pattern P runs the tests whose
--- file and full name match P, a Lua pattern or plain text. Last line: "N passed, N failed".
+-- file and full name match P, a Lua pattern or plain text. WEFT_JIT=off: interpreted. Last line:
+-- "N passed, N failed".
 
 local here = arg[0]:match('^(.*)/[^/]*$') or '.'
 local spec_dir = here .. '/..'
@@ -215,6 +216,7 @@ end
 
 local function main()
   local pattern, files = parse(arg)
+  if os.getenv 'WEFT_JIT' == 'off' then jit.off() end
   need_virtual_clock()
   proc.bin = binary()
   weft.on_panic(util.on_panic)

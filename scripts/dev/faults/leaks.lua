@@ -167,7 +167,8 @@ return {
       "if (!atomic_exchange_explicit(&vm->interrupted, false, memory_order_acquire)) return;",
         "" },
     { "steps take no interrupts", "embed/interrupt",
-      "    see_interrupt(worker);\n    if (!has_ready(vm)) {", "    if (!has_ready(vm)) {" },
+      "    see_interrupt(worker);\n    open_mail(worker);\n    if (!has_ready(vm)) {",
+      "    open_mail(worker);\n    if (!has_ready(vm)) {" },
   },
 
   { file = "runtime/loop/loop.c",
