@@ -8,8 +8,8 @@
 
 static const char registry_key;
 
-// __gc of what `release` leaves behind: all other finalisers have run, so that nobody calls weft any
-// more. Threads that have not ended keep the memory for themselves.
+// __gc of what `release` leaves behind: all other finalisers have run, so that nobody calls weft
+// any more. Threads that have not ended keep the memory for themselves.
 static int free_runtime(lua_State *L) {
   weft *w = *(weft **)lua_touserdata(L, 1);
   if (w->rt.vm.objects != 0) {

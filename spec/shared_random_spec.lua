@@ -1,15 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- Random programs over shared channels: tasks on all workers send, receive, select, give up, close.
--- Every value sent is received exactly once or still there; what one sender has sent on a channel
--- comes in order; and nothing that was refused, given up or not chosen has any effect.
--- Subject: runtime/conc/shared.c runtime/conc/wait_all.c runtime/task/remote.c runtime/task/claim.c
+-- Random programs over shared channels: tasks on all workers send, receive, select, give up,
+-- close. Every value sent is received exactly once or still there; what one sender has sent on a
+-- channel comes in order; and nothing that was refused, given up or not chosen has any effect.
+-- Subject: runtime/conc/shared.c runtime/conc/wait_all.c runtime/task/remote.c
+-- runtime/task/claim.c
 
 local weft = require 'weft'
 
 local LONG = tonumber(os.getenv 'WEFT_LONG' or '') ~= nil
 
--- What each task does. It returns the values that it has sent, {channel, number}, and those that it
--- has got, {channel, sender, number}.
+-- What each task does. It returns the values that it has sent, {channel, number}, and those that
+-- it has got, {channel, sender, number}.
 local function play(channels, me, seed, steps, may_close)
   local weft = require 'weft'
   local context = weft.context
@@ -24,7 +25,8 @@ local function play(channels, me, seed, steps, may_close)
     number = number + 1
     -- Of all sizes: in the message, beside it, and with a channel in it.
     local kind = random(4)
-    local v = { c, me, number, kind == 2 and ('x'):rep(100) or nil, back = kind == 3 and near or nil }
+    local v = { c, me, number, kind == 2 and ('x'):rep(100) or nil,
+      back = kind == 3 and near or nil }
     return kind == 1 and c * 1e9 + me * 1e6 + number or v
   end
   local function keep_sent(c) sent[#sent + 1] = { c, number } end

@@ -155,7 +155,8 @@ describe('spawn', function()
       prints(n, [[
         local ch = weft.chan()
         weft.on_panic(function(err, trace, task)
-          ch:send((err:gsub('^.*: ', '')) .. tostring(trace:find 'created by task 1' ~= nil) .. task)
+          local words, creator = err:gsub('^.*: ', ''), trace:find 'created by task 1' ~= nil
+          ch:send(words .. tostring(creator) .. task)
         end)
         weft.spawn(function() error 'far' end)
         print(ch:recv())

@@ -69,8 +69,8 @@ static void queue_local(lua_State *L, const job *j) {
   }
 }
 
-// Whether as many cases are local as there were: a value to be sent may hold the channel of another
-// case, which is shared then.
+// Whether as many cases are local as there were: a value to be sent may hold the channel of
+// another case, which is shared then.
 static bool are_local(const job *j) {
   uint32_t n = 0;
   for (int i = 0; i < j->n; i++) n += j->cases[i].ch != NULL && !j->cases[i].ch->obj.shared;

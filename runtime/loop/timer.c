@@ -3,8 +3,8 @@
 // keys are kept beside the pointers so that sifting does not touch the timers themselves.
 #include "loop/timer.h"
 
-#include "base/peek.h"
 #include "base/check.h"
+#include "base/peek.h"
 #include "base/size.h"
 #include "loop/clock.h"
 

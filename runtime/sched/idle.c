@@ -63,8 +63,8 @@ static uint64_t search_bit(uint32_t worker) { return asleep_bit(worker) << PER_W
 bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers, uint32_t searchers,
                   void (*wake)(void *ud, uint32_t worker), void *ud) {
   WF_ASSERT(searchers >= 1 && searchers <= workers);
-  *idle = (wf_idle){
-      .workers = workers, .searchers = searchers, .wake = wake, .ud = ud, .mem = mem};
+  *idle =
+      (wf_idle){.workers = workers, .searchers = searchers, .wake = wake, .ud = ud, .mem = mem};
   idle->sleepers = wf_mem_new(mem, words(idle) * sizeof(wf_atomic_u64));
   if (idle->sleepers == NULL) return false;
   for (uint32_t i = 0; i < words(idle); i++) wf_u64_init(&idle->sleepers[i], 0);

@@ -47,7 +47,7 @@ typedef struct wf_idle {
   wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
   wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
   uint32_t workers;
-  uint32_t searchers;       // the first of them: the others do no portable work
+  uint32_t searchers;  // the first of them: the others do no portable work
   void (*wake)(void *ud, uint32_t worker);
   void *ud;
   wf_mem *mem;

@@ -249,8 +249,8 @@ void wf_monitor_stop(wf_runtime *rt) {
   rt->monitor = NULL;
 }
 
-// Finds out how to ask about the calling thread, unless it is the one of the last time. (Its number
-// tells: another thread may have got the same pthread_t.)
+// Finds out how to ask about the calling thread, unless it is the one of the last time. (Its
+// number tells: another thread may have got the same pthread_t.)
 static void know_thread(wf_monitor *m) {
   m->worker_thread = uv_thread_self();
 #ifdef __linux__

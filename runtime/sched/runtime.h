@@ -68,11 +68,11 @@ typedef struct wf_runtime {
   wf_worker worker;  // worker 0: the thread of the main VM
   wf_vm vm;          // the main VM
   uint64_t seed;
-  wf_atomic_u64 task_ids;  // given away so far, in blocks
-  uint32_t nworkers;            // as configured; 0: as many as there are cores
-  bool keep_free;               // worker 0 runs no isolated tasks
-  bool is_virtual;              // the time of all VMs is virtual
-  struct wf_workers *workers;   // NULL until something is spawned (sched/workers.h)
+  wf_atomic_u64 task_ids;        // given away so far, in blocks
+  uint32_t nworkers;             // as configured; 0: as many as there are cores
+  bool keep_free;                // worker 0 runs no isolated tasks
+  bool is_virtual;               // the time of all VMs is virtual
+  struct wf_workers *workers;    // NULL until something is spawned (sched/workers.h)
   struct wf_isolated *isolated;  // what VMs for isolated tasks begin with (task/isolated.h)
   wf_end end;
   wf_monitor *monitor;  // NULL until it is wanted
@@ -83,8 +83,8 @@ typedef struct wf_runtime {
   bool module_mode;     // the host is not weft: nothing here may end the process or replace stdio
   wf_mail out_of_memory;  // of another VM that has none for a report
   wf_atomic_u64 out_of_memory_posted;
-  int oom_ref;          // the report when there is no memory to make one
-  int panic_ref;        // in the main VM's registry: the text of the panic or deadlock report
+  int oom_ref;    // the report when there is no memory to make one
+  int panic_ref;  // in the main VM's registry: the text of the panic or deadlock report
   void (*log)(void *ud, const char *text);
   void *log_ud;
 } wf_runtime;

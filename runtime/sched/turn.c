@@ -7,12 +7,12 @@
 #include "sched/workers.h"
 
 enum {
-  SHARE_NS = 10000000,    // isolated tasks of a busy worker wait at most that long for a turn
-  SEARCH_NS = 30000,      // look for work for that long before sleeping: a wake-up costs as much
+  SHARE_NS = 10000000,     // isolated tasks of a busy worker wait at most that long for a turn
+  SEARCH_NS = 30000,       // look for work for that long before sleeping: a wake-up costs as much
   LINGER_NS = 5000000000,  // a thread for blocking calls that has none ends after that
-  CHECK_NS = 1000000000,  // between two looks at the quota
-  OLDEST_EVERY = 61,      // a worker's own oldest portable task, so that none waits for ever
-  START_EVERY = 16,       // rounds of ready tasks until another portable one is started
+  CHECK_NS = 1000000000,   // between two looks at the quota
+  OLDEST_EVERY = 61,       // a worker's own oldest portable task, so that none waits for ever
+  START_EVERY = 16,        // rounds of ready tasks until another portable one is started
 };
 
 // A changed quota: surplus workers take no new work. Whoever comes by first looks.

@@ -111,9 +111,9 @@ typedef struct wf_vm {
   wf_preempt preempt;
   wf_clock clock;
   uint64_t next_id, last_id;  // of the numbers for tasks that are the VM's
-  uint64_t start_ns;  // zero of weft.time.monotonic()
-  uint64_t now_ns;    // the clock at the last turn of the loop,
-  uint64_t turn_ns;   // and the machine's time
+  uint64_t start_ns;          // zero of weft.time.monotonic()
+  uint64_t now_ns;            // the clock at the last turn of the loop,
+  uint64_t turn_ns;           // and the machine's time
   wf_polls polls;
   uint64_t batch_ns;  // the coarse clock at the last look at it between tasks
   wf_timers timers;

@@ -13,8 +13,8 @@
 #include "sched/inbox.h"
 #include "sched/vm.h"
 
-// What another thread wants of a worker. It belongs to whoever made it until it is posted, and then
-// to `open`, which the worker calls between two tasks.
+// What another thread wants of a worker. It belongs to whoever made it until it is posted, and
+// then to `open`, which the worker calls between two tasks.
 typedef struct wf_mail {
   wf_inbox_node node;
   void (*open)(struct wf_mail *mail);
@@ -36,8 +36,8 @@ typedef struct wf_worker {
   uint32_t rounds;     // of tasks
   bool asleep;         // it waits for something to happen; pairs with wf_monitor.asleep
   wf_atomic_u64 steals;
-  wf_atomic_u64 live;  // tasks of its VM for isolated ones, as of its last round
-  pthread_t thread;  // not of worker 0
+  wf_atomic_u64 live;    // tasks of its VM for isolated ones, as of its last round
+  pthread_t thread;      // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had
   bool lingered;         // it has slept for long
   bool retired;          // its thread ends, for want of blocking calls
@@ -58,8 +58,8 @@ wf_outcome wf_worker_run(wf_worker *worker);
 // ready); never blocks and never moves a virtual clock. Worker 0.
 wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns);
 
-// Hands it to the worker, which is woken if it sleeps. From any thread of the runtime. In the order
-// of posting, as far as one thread's go.
+// Hands it to the worker, which is woken if it sleeps. From any thread of the runtime. In the
+// order of posting, as far as one thread's go.
 void wf_worker_post(wf_worker *to, wf_mail *mail);
 
 // Has wf_hooks.interrupt called between two tasks, soon: in the run or step that is going on, or

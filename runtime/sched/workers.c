@@ -221,7 +221,7 @@ int wf_workers_start_locked(wf_workers *workers, uint32_t index) {
     w = new_worker(workers->rt, index);
     if (w == NULL) return ENOMEM;
     wf_store_release(&workers->list[index], w);  // pairs with wf_workers_tasks
-    wf_idle_hold(&workers->idle);  // which put_to_sleep takes back
+    wf_idle_hold(&workers->idle);                // which put_to_sleep takes back
     put_to_sleep(workers, w);
   }
   return w->started ? 0 : start_locked(workers, w);

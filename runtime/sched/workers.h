@@ -26,23 +26,23 @@ enum { WF_MAX_WORKERS = 1024, WF_MAX_BLOCKING = 64 };
 
 typedef struct wf_workers {
   struct wf_runtime *rt;
-  uint32_t count;             // that run portable tasks, worker 0 included
-  uint32_t places;            // all of them
-  wf_worker **list;           // by place
+  uint32_t count;    // that run portable tasks, worker 0 included
+  uint32_t places;   // all of them
+  wf_worker **list;  // by place
   wf_idle idle;
-  wf_inbox injected;          // portable tasks from threads without a deque
-  wf_atomic_u64 allowed;      // so many of `count` take new work: the quota may have changed
-  wf_atomic_u64 checked_ns;   // when the quota was looked at last
-  wf_atomic_u64 virtual_ns;   // the common time of virtual clocks
-  wf_atomic_u64 unstarted;    // portable tasks and blocking calls that have not begun
-  wf_atomic_u64 quiescent;    // 1: nothing can ever happen; worker 0 is to say so
-  wf_atomic_u64 stopping;     // 1: the threads are to end
-  wf_lock lock;               // of what follows; WF_RANK_RUNTIME
+  wf_inbox injected;         // portable tasks from threads without a deque
+  wf_atomic_u64 allowed;     // so many of `count` take new work: the quota may have changed
+  wf_atomic_u64 checked_ns;  // when the quota was looked at last
+  wf_atomic_u64 virtual_ns;  // the common time of virtual clocks
+  wf_atomic_u64 unstarted;   // portable tasks and blocking calls that have not begun
+  wf_atomic_u64 quiescent;   // 1: nothing can ever happen; worker 0 is to say so
+  wf_atomic_u64 stopping;    // 1: the threads are to end
+  wf_lock lock;              // of what follows; WF_RANK_RUNTIME
   pthread_cond_t changed;
-  uint32_t running;           // threads that have not ended
-  int thread_error;           // errno of the last thread that could not be created
-  wf_link calls;              // of weft.blocking, that wait for a place, in order
-  uint64_t busy;              // places that have one: a bit each, from `count` on
+  uint32_t running;  // threads that have not ended
+  int thread_error;  // errno of the last thread that could not be created
+  wf_link calls;     // of weft.blocking, that wait for a place, in order
+  uint64_t busy;     // places that have one: a bit each, from `count` on
 } wf_workers;
 
 // Makes the workers ready, if they are not yet. False: no memory, or no descriptors. Worker 0.
@@ -58,13 +58,13 @@ void wf_workers_close(struct wf_runtime *rt);
 // How many workers there are, or would be: the cores that this process may use, unless configured.
 uint32_t wf_workers_count(const struct wf_runtime *rt);
 
-// Live tasks of all VMs, unstarted ones included; portable tasks that were stolen. From any worker:
-// others go on meanwhile.
+// Live tasks of all VMs, unstarted ones included; portable tasks that were stolen. From any
+// worker: others go on meanwhile.
 uint64_t wf_workers_tasks(const struct wf_runtime *rt);
 uint64_t wf_workers_steals(const struct wf_runtime *rt);
 
-// Makes sure that somebody will run portable tasks. 0, or the errno of the thread that could not be
-// created. Worker 0, or any other while it runs a task.
+// Makes sure that somebody will run portable tasks. 0, or the errno of the thread that could not
+// be created. Worker 0, or any other while it runs a task.
 int wf_workers_ensure(struct wf_runtime *rt);
 
 // Hands over a portable task. `from`: the worker that is running the caller, or NULL. False: no

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Asking all other VMs for their tasks. Each answers on its own thread, between two tasks; one that
-// is busy with a task for longer than the asker waits is named with that task instead.
+// Asking all other VMs for their tasks. Each answers on its own thread, between two tasks; one
+// that is busy with a task for longer than the asker waits is named with that task instead.
 #ifndef WF_TASK_ASK_H
 #define WF_TASK_ASK_H
 

@@ -19,10 +19,10 @@
 typedef struct wf_job {
   wf_obj obj;
   wf_held held;
-  wf_mail mail;        // its way back
-  int future;          // wf_vm_anchor: who gets the results
+  wf_mail mail;                                            // its way back
+  int future;                                              // wf_vm_anchor: who gets the results
   enum { WF_JOB_LOST, WF_JOB_DONE, WF_JOB_FAILED } state;  // lost: there was no memory to say more
-  wf_message results;  // or error and traceback
+  wf_message results;                                      // or error and traceback
 } wf_job;
 
 // Starts the function at index `first` of L's stack with the values above it as a portable task.

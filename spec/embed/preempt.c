@@ -196,7 +196,8 @@ static long naps(void) {
   return count;
 }
 
-// The monitor has stopped looking when there was nothing to see between two runs; the next wakes it.
+// The monitor has stopped looking when there was nothing to see between two runs; the next wakes
+// it.
 static void after_a_pause(void) {
   weft *w = open_with(0, 1);
   CHECK(run(w, "require'weft'.yield()") == WEFT_OK);

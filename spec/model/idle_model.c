@@ -68,8 +68,8 @@ static void setup(void) {
     MODEL_CHECK(wf_deque_open(&deques[i], &model_mem));
   }
   wf_inbox_init(&injected);
-  MODEL_CHECK(wf_idle_open(&idle, &model_mem, (uint32_t)p->workers, (uint32_t)p->workers,
-                            wake, NULL));
+  MODEL_CHECK(
+      wf_idle_open(&idle, &model_mem, (uint32_t)p->workers, (uint32_t)p->workers, wake, NULL));
   for (int i = p->workers; i < 4 && p->threads[i] != NULL; i++, outside++) wf_idle_hold(&idle);
 }
 

@@ -23,9 +23,9 @@ end
 M.read_file, M.write_file = read_all, write_all
 
 -- Runs a shell command line, at most 60 seconds (under valgrind 600): { status =, out =, err = }.
--- A process that was killed by signal n has status 128 + n, one that was cut off 124. The command's
--- own redirections come after ours and win. opts: stdin (text), redirect, seconds, before (shell
--- text in front).
+-- A process that was killed by signal n has status 128 + n, one that was cut off 124. The
+-- command's own redirections come after ours and win. opts: stdin (text), redirect, seconds,
+-- before (shell text in front).
 function M.shell(command, opts)
   opts = opts or {}
   local base = os.tmpname()
@@ -71,7 +71,8 @@ function M.run(code, opts)
 end
 
 -- Runs `code` in plain LuaJIT, which finds weft.so: a module in another host. (No build with a
--- sanitizer can be loaded there.) opts: as for `shell`; the result has also file, the script's path.
+-- sanitizer can be loaded there.) opts: as for `shell`; the result has also file, the script's
+-- path.
 function M.luajit(code, opts)
   opts = opts or {}
   local path = os.tmpname()
@@ -84,8 +85,9 @@ function M.luajit(code, opts)
   return r
 end
 
--- Modules that a spec writes, into a folder of their own: m.create and m.remove go around the spec,
--- m.find and m.forget (whether `require` looks there) around each test; m.write(name, code), m.dir.
+-- Modules that a spec writes, into a folder of their own: m.create and m.remove go around the
+-- spec, m.find and m.forget (whether `require` looks there) around each test; m.write(name,
+-- code), m.dir.
 function M.modules()
   local m, path, clean = {}, package.path, nil
   function m.create() m.dir, clean = M.temp_dir() end
