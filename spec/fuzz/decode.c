@@ -69,7 +69,7 @@ static uint64_t refs_of_first(void) {
 // The bytes with what the first sample has beside them.
 static wf_parcel *parcel_of(const uint8_t *data, size_t size) {
   const wf_parcel *from = first.parcel;
-  wf_parcel *p = wf_message_parcel(from->mem, size, 0, from->ncodes, 1);
+  wf_parcel *p = wf_message_parcel(&from->mem, size, 0, from->ncodes, 1);
   if (p == NULL) abort();
   if (size > 0) memcpy(p->bytes, data, size);
   for (uint32_t i = 0; i < p->ncodes; i++) {
@@ -77,7 +77,7 @@ static wf_parcel *parcel_of(const uint8_t *data, size_t size) {
     wf_code_ref(p->codes[i]);
   }
   p->blobs[0].size = from->blobs[0].size;
-  p->blobs[0].data = p->mem->fn(p->mem->ud, NULL, 0, p->blobs[0].size);
+  p->blobs[0].data = p->mem.fn(p->mem.ud, NULL, 0, p->blobs[0].size);
   if (p->blobs[0].data == NULL) abort();
   memcpy(p->blobs[0].data, from->blobs[0].data, p->blobs[0].size);
   return p;
