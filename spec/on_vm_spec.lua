@@ -63,7 +63,7 @@ describe('weft.on_vm', function()
       "'on_vm': function at ", "assigns the captured variable 'count'")
     util.raises(function() weft.on_vm(function() list[1] = 1 end) end,
       "stores into the captured variable 'list'")
-    assert.equals(0, count)
+    assert.same({ 0, {} }, { count, list })
   end)
 
   it('checks its argument', function()

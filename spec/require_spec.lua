@@ -26,13 +26,13 @@ describe('require', function()
 
   it('by many tasks at once loads a module once, and all get it', function()
     write('wf_many', "wf_loads = (wf_loads or 0) + 1 require 'weft'.sleep(1) return {}")
-    local futures, modules = {}, {}
+    local futures, got = {}, {}
     for i = 1, 5 do futures[i] = weft.async(require, 'wf_many') end
-    for i = 1, 5 do modules[(futures[i]:await())] = true end
+    for i = 1, 5 do got[(futures[i]:await())] = true end
     assert.equals(1, rawget(_G, 'wf_loads'))
     rawset(_G, 'wf_loads', nil)
-    assert.equals(package.loaded.wf_many, next(modules))
-    assert.is_nil(next(modules, next(modules)))
+    assert.equals(package.loaded.wf_many, next(got))
+    assert.is_nil(next(got, next(got)))
   end)
 
   it('by many tasks at once of a module that fails: each tries in its turn', function()

@@ -223,7 +223,6 @@ describe('shared chan: select', function()
   it('meets a select of another worker', function()
     local a, b = weft.chan(), weft.chan()
     local far = weft.parallel(function()
-      local weft = require 'weft'
       local got = 0
       for _ = 1, 200 do
         local i, v = weft.select(a, b)
@@ -242,7 +241,6 @@ describe('shared chan: select', function()
   it('that both send and receive never meet themselves', function()
     local ch = weft.chan()
     local function play(n)
-      local weft = require 'weft'
       local sent, got = 0, 0
       for i = 1, n do
         local k, v = weft.select(ch, ch:sending(i))

@@ -12,7 +12,6 @@ local LONG = tonumber(os.getenv 'WEFT_LONG' or '') ~= nil
 -- What each task does. It returns the values that it has sent, {channel, number}, and those that
 -- it has got, {channel, sender, number}.
 local function play(channels, me, seed, steps, may_close)
-  local weft = require 'weft'
   local context = weft.context
   local state = seed
   local function random(n)
