@@ -7,7 +7,9 @@ return {
     { "a program's failure is overlooked", "bench",
       'if status == "0" then return output end', "if status then return output end" },
     { "a missed target is called reached", "bench",
-      'if reached > row.must then return "missed" end', "" },
+      'if sign * reached > sign * row.must then return "missed" end', "" },
+    { "less is always better", "bench", "row.more and -1 or 1", "1" },
+    { "all numbers of workers are one group", "bench", "row.workers or 0)", "0)" },
     { "the rows without the compiler have it", "bench",
       [[append({ unpack(words) }, "nojit")]], [[{ unpack(words) }]] },
   },
@@ -36,6 +38,11 @@ return {
     { "names decide the order of the rows", "bench",
       "  for _, row in ipairs(rows) do\n    if wanted[row]",
       "  for row in pairs(wanted) do\n    if row" },
+  },
+
+  { file = "scripts/benches/facts.lua",
+    { "--workers is not passed on", "bench",
+      '{ words[1], "--workers", tostring(n), unpack(words, 2) }', "words" },
   },
 
   { file = "scripts/benches/main.lua",

@@ -74,6 +74,12 @@ return {
       "int n = lua_gettop(task->co);", "int n = lua_gettop(task->co) - 1;" },
   },
 
+  { file = "runtime/sched/worker.c",
+    { "with workers a frame of game time fires one timer", "step",
+      "if (worker->rt->is_virtual && worker->rt->workers != NULL) return wf_turn_jump",
+      "if (worker->rt->workers != NULL) return wf_turn_jump" },
+  },
+
   { file = "runtime/lib/run.c",
     { "run inside of a task is let in", "module",
       "if (!vm->busy) {\n    if (!wf_task", "if (vm != NULL) {\n    if (!wf_task" },
