@@ -46,6 +46,35 @@ describe('a step', function()
     ]], '4\t1\n')
   end)
 
+  it('with a budget leaves isolated tasks to the other workers', function()
+    prints([[
+      local ffi = require 'ffi'
+      ffi.cdef 'int setenv(const char *, const char *, int); int usleep(unsigned);'
+      ffi.C.setenv('WEFT_WORKERS', '2', 1)
+      local weft = require 'weft'
+      local started, stop = weft.chan(8), weft.chan()
+      for i = 1, 8 do
+        weft.spawn(function()
+          started:send(i)
+          while not stop:is_closed() do end
+        end)
+      end
+      -- One of them occupies the other worker; here it would never come back.
+      repeat
+        weft.step(0.001)
+        ffi.C.usleep(100)
+      until started:len() > 0
+      for _ = 1, 100 do weft.step(0.001) end
+      print(started:len())
+      stop:close()
+      while weft.ntasks() > 0 do
+        weft.step(0.001)
+        ffi.C.usleep(100)
+      end
+      print(started:len())
+    ]], '1\n8\n')
+  end)
+
   it('without a budget runs all that is ready, however long', function()
     prints([[
       local weft = require 'weft'

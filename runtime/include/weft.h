@@ -149,7 +149,8 @@ WEFT_API weft_status weft_start(weft *w);
 /* Runs what is ready, for at most `budget_s` seconds of the machine's time (0: until nothing is
  * ready), without blocking. With dt_s >= 0 the clock that scripts see goes by game time from then
  * on and advances by that much; pass a negative one for the machine's time. What is left of the
- * budget goes to Lua's collector. `info` may be NULL. */
+ * budget goes to Lua's collector. With a budget isolated tasks are for the other workers, if there
+ * are any. `info` may be NULL. */
 WEFT_API weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *info);
 
 /* Has config.on_interrupt called, soon: as soon as the running task waits, yields or ends, at once

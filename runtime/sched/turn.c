@@ -29,8 +29,9 @@ static void check_quota(wf_workers *workers) {
 }
 
 // Whether the main VM waits for nothing but other workers. A deadline or a descriptor would wait
-// in vain while an isolated task computes.
+// in vain while an isolated task computes, and so would a frame.
 static bool main_is_free(const wf_worker *w) {
+  if (w->brief && wf_workers_elsewhere(w->rt->workers)) return false;
   return wf_timers_next(&w->vm->timers) == WF_NEVER && !wf_loop_pending(&w->loop);
 }
 

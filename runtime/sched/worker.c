@@ -130,6 +130,7 @@ static void see_interrupt(wf_worker *worker) {
 wf_outcome wf_worker_run(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->jumps = true;
+  worker->brief = false;
   wf_worker_fire_timers(worker);
   while (!vm->stop) {
     see_interrupt(worker);
@@ -150,6 +151,7 @@ wf_outcome wf_worker_step(wf_worker *worker, uint64_t budget_ns) {
   wf_vm *vm = worker->vm;
   uint64_t start = wf_clock_machine_ns();
   worker->jumps = false;
+  worker->brief = budget_ns != WF_NEVER;
   wf_worker_fire_timers(worker);
   wf_loop_turn(&worker->loop);
   while (!vm->stop) {

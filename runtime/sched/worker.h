@@ -31,6 +31,7 @@ typedef struct wf_worker {
   wf_rand rand;        // whom to rob first
   bool searching;      // counted as such in wf_idle
   bool jumps;          // a virtual clock moves by itself: in wf_worker_run, not in steps
+  bool brief;          // in a step with a budget
   uint64_t polled_ns;  // the machine's time when the event loop was last looked at
   uint64_t shared_ns;  // the coarse clock when the isolated tasks of a busy worker had a turn
   uint32_t rounds;     // of tasks

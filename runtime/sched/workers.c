@@ -114,16 +114,30 @@ static void wake(void *ud, uint32_t index) {
   }
 }
 
+// `any`: whether one has a thread.
+static bool elsewhere_locked(const wf_workers *workers, bool *any) {
+  bool possible = false;
+  *any = false;
+  for (uint32_t i = 1; i < workers->count; i++) {
+    *any = *any || workers->list[i]->started;
+    possible = possible || !workers->list[i]->broken;
+  }
+  return *any || possible;
+}
+
+bool wf_workers_elsewhere(wf_workers *workers) {
+  wf_lock_acquire(&workers->lock);
+  bool any, possible = elsewhere_locked(workers, &any);
+  wf_lock_release(&workers->lock);
+  return possible;
+}
+
 int wf_workers_ensure(wf_runtime *rt) {
   wf_workers *workers = rt->workers;
   if (!rt->keep_free) return 0;  // worker 0 will, if nobody else does
   wf_lock_acquire(&workers->lock);
-  bool any = false, possible = false;
-  for (uint32_t i = 1; i < workers->count; i++) {
-    any = any || workers->list[i]->started;
-    possible = possible || !workers->list[i]->broken;
-  }
-  int rc = any || possible ? 0 : workers->thread_error != 0 ? workers->thread_error : EAGAIN;
+  bool any, possible = elsewhere_locked(workers, &any);
+  int rc = possible ? 0 : workers->thread_error != 0 ? workers->thread_error : EAGAIN;
   wf_lock_release(&workers->lock);
   if (rc == 0 && !any) wf_idle_wake(&workers->idle, 1);
   return rc;

@@ -63,6 +63,9 @@ uint32_t wf_workers_count(const struct wf_runtime *rt);
 uint64_t wf_workers_tasks(const struct wf_runtime *rt);
 uint64_t wf_workers_steals(const struct wf_runtime *rt);
 
+// Whether another worker than 0 has a thread for portable tasks, or may still get one.
+bool wf_workers_elsewhere(wf_workers *workers);
+
 // Makes sure that somebody will run portable tasks. 0, or the errno of the thread that could not
 // be created. Worker 0, or any other while it runs a task.
 int wf_workers_ensure(struct wf_runtime *rt);

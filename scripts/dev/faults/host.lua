@@ -78,6 +78,8 @@ return {
     { "with workers a frame of game time fires one timer", "step",
       "if (worker->rt->is_virtual && worker->rt->workers != NULL) return wf_turn_jump",
       "if (worker->rt->workers != NULL) return wf_turn_jump" },
+    { "a frame may start an isolated task", "step",
+      "worker->brief = budget_ns != WF_NEVER;", "worker->brief = false;" },
   },
 
   { file = "runtime/lib/run.c",
