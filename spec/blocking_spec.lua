@@ -78,6 +78,48 @@ describe('blocking', function()
     ]], '16\t65\t80\n')
   end)
 
+  it('runs several calls at the same time', function()
+    prints(UNTIL .. [[
+      local first = weft.async(weft.blocking, until_there(path))
+      local second = weft.async(weft.blocking, function() io.open(path, 'w'):close() end)
+      second:await()
+      print(first:await())
+      os.remove(path)
+    ]], 'true\n')
+  end)
+
+  it('a place is used again, and given to those who wait in their order', function()
+    prints(UNTIL .. [[
+      for i = 1, 70 do assert(weft.blocking(function(k) return k end, i) == i) end
+      local calls, order, last = {}, {}, path .. '_last'
+      for i = 1, 63 do calls[i] = weft.async(weft.blocking, until_there(last)) end
+      calls[64] = weft.async(weft.blocking, until_there(path))
+      for i = 65, 70 do
+        calls[i] = weft.async(function()
+          order[#order + 1] = weft.blocking(function(k) return k end, i)
+        end)
+      end
+      weft.go(function() io.open(path, 'w'):close() end)
+      for i = 64, 70 do calls[i]:await() end
+      io.open(last, 'w'):close()
+      for i = 1, 63 do calls[i]:await() end
+      os.remove(path)
+      os.remove(last)
+      print(table.concat(order, ' '))
+    ]], '65 66 67 68 69 70\n')
+  end)
+
+  it('may spawn tasks, which other threads run', function()
+    prints([[
+      print(weft.blocking(function()
+        local w, f, sum = require 'weft', {}, 0
+        for i = 1, 20 do f[i] = w.parallel(function(k) return k end, i) end
+        for i = 1, 20 do sum = sum + f[i]:await() end
+        return sum
+      end))
+    ]], '210\n')
+  end)
+
   it('may use channels and tasks of its own, and a deadlock there is found', function()
     prints([[
       print(weft.blocking(function()

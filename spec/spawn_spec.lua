@@ -201,12 +201,46 @@ describe('spawn', function()
     end)
   end
 
-  it('a task that computes for ever does not keep the program', function()
+  it('tasks that compute for ever do not keep the program', function()
     prints(2, [[
-      weft.spawn(function() while true do end end)
+      for _ = 1, 2 do weft.spawn(function() while true do end end) end
       weft.sleep(0.05)
       print 'end'
     ]], 'end\n')
+  end)
+
+  -- Each waits for the others without letting go of its core.
+  it('as many tasks run at once as there are workers', function()
+    prints(4, [[
+      local dir = os.tmpname()
+      local f = {}
+      for round = 1, 5 do
+        for i = 1, 3 do
+          f[i] = weft.parallel(function(me)
+            io.open(dir .. round .. me, 'w'):close()
+            for other = 1, 3 do
+              local there
+              repeat there = io.open(dir .. round .. other) until there
+              there:close()
+            end
+          end, i)
+        end
+        weft.sleep(0.01)  -- with a timer, worker 0 takes none
+        for i = 1, 3 do f[i]:await() os.remove(dir .. round .. i) end
+      end
+      os.remove(dir)
+      print 'done'
+    ]], 'done\n')
+  end)
+
+  it('a busy main VM does not keep isolated tasks from their turn', function()
+    prints(1, [[
+      local done = false
+      local f = weft.parallel(function() require 'weft'.yield() end)
+      weft.go(function() f:await() done = true end)
+      while not done do weft.yield() end
+      print 'done'
+    ]], 'done\n')
   end)
 
   it('the virtual time of all VMs is one', function()

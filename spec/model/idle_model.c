@@ -39,7 +39,7 @@ static wf_idle idle;
 static wf_deque deques[WORKERS];
 static wf_inbox inboxes[WORKERS], injected;
 static int outside;            // threads that are held
-static memory_plain notes[4];  // what a thread does before it sends anything
+static memory_plain notes[4];  // what a thread does before it sends anything, or sleeps
 
 // Of each thread.
 static struct actor {
@@ -51,8 +51,10 @@ static struct actor {
   bool kept;           // by an endless item
 } actors[4];
 
+// A waker looks at its sleeper.
 static void wake(void *ud, uint32_t worker) {
   (void)ud;
+  model_read(&notes[worker]);
   model_wake((int)worker);
 }
 
