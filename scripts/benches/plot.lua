@@ -120,11 +120,11 @@ local function wrapped(lines)
   return list
 end
 
--- The drawing, as text. Rows without a ratio are not in it.
+-- The drawing, as text. Rows without a ratio, or where more is better, are not in it.
 function M.draw(results, facts)
   local drawn = {}
   for _, result in ipairs(results) do
-    if result.ratio then drawn[#drawn + 1] = result end
+    if result.ratio and not result.row.more then drawn[#drawn + 1] = result end
   end
   local bottom = TOP + #drawn * ROW + 4
   local notes = wrapped(report.context(facts))
