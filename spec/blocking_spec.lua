@@ -96,7 +96,8 @@ describe('blocking', function()
       calls[64] = weft.async(weft.blocking, until_there(path))
       for i = 65, 70 do
         calls[i] = weft.async(function()
-          order[#order + 1] = weft.blocking(function(k) return k end, i)
+          local k = weft.blocking(function(k) return k end, i)
+          order[#order + 1] = k
         end)
       end
       weft.go(function() io.open(path, 'w'):close() end)

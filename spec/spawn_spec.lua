@@ -226,7 +226,8 @@ describe('spawn', function()
           end, i)
         end
         weft.sleep(0.01)  -- with a timer, worker 0 takes none
-        for i = 1, 3 do f[i]:await() os.remove(dir .. round .. i) end
+        for i = 1, 3 do f[i]:await() end
+        for i = 1, 3 do os.remove(dir .. round .. i) end
       end
       os.remove(dir)
       print 'done'
