@@ -9,6 +9,7 @@
 
 #include "../embed/check.h"
 #include "task/promote.h"
+#include "task/scalar.h"
 #include "task/wire.h"
 #include "two_vms.h"
 
@@ -249,6 +250,11 @@ static void numbers(void) {
     CHECK(wf_codec_unpack(two_vms_vm(a), A, &m) && lua_type(A, 1) == LUA_TNUMBER);
     CHECK(lua_tonumber(A, 1) != lua_tonumber(A, 1));
     lua_settop(A, 0);
+    double v;
+    uint64_t read;
+    CHECK(wf_scalar_unpack(&m, &v));
+    memcpy(&read, &v, sizeof read);
+    CHECK((read | UINT64_C(1) << 63) == 0xfff8000000000000);
   }
   weft_close(a);
 }
