@@ -6,6 +6,7 @@
 -- runtime/task/claim.c
 
 local weft = require 'weft'
+local util = require 'support.util'
 
 local LONG = tonumber(os.getenv 'WEFT_LONG' or '') ~= nil
 
@@ -140,6 +141,7 @@ local function run(seed, tasks, steps, may_close)
   futures[tasks + 1] = weft.async(play, channels, tasks + 1, seed, steps, may_close)
   local results = {}
   for i = 1, tasks + 1 do results[i] = futures[i]:await() end
+  util.settle()  -- for those that were to cancel what was over by then
   return check(channels, results)
 end
 

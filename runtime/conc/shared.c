@@ -97,9 +97,14 @@ bool wf_shared_fill(wf_shared *ch, const wf_message *m) {
 
 // Under the lock ------------------------------------------------------------------------------
 
+static inline wf_remote_place *first(wf_shared *ch, wf_link *queue) {
+  if (WF_LIKELY(wf_list_empty(queue))) return NULL;
+  return wf_remote_claim_first(queue, &ch->rand);
+}
+
 static wf_shared_result give(wf_shared *ch, wf_message *m, wf_remote **woken) {
   if (WF_UNLIKELY(ch->closed)) return WF_SHARED_CLOSED;
-  wf_remote_place *receiver = wf_remote_claim_first(&ch->recvq, &ch->rand);
+  wf_remote_place *receiver = first(ch, &ch->recvq);
   if (receiver != NULL) {
     *woken = wf_remote_settle(receiver, WF_REMOTE_RECEIVED);
     (*woken)->message = *m;
@@ -114,7 +119,7 @@ static wf_shared_result give(wf_shared *ch, wf_message *m, wf_remote **woken) {
 static wf_shared_result take(wf_shared *ch, wf_message *m, wf_remote **woken) {
   bool buffered = ch->count > 0;
   if (buffered) pop(ch, m);
-  wf_remote_place *sender = wf_remote_claim_first(&ch->sendq, &ch->rand);
+  wf_remote_place *sender = first(ch, &ch->sendq);
   if (sender == NULL) {
     if (buffered) return WF_SHARED_DONE;
     return ch->closed ? WF_SHARED_CLOSED : WF_SHARED_BLOCK;
@@ -177,6 +182,23 @@ wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remo
   wf_lock_release(&ch->core.lock);
   wf_remote_post(woken);
   return result;
+}
+
+bool wf_shared_send_number(wf_shared *ch, double v) {
+  wf_message m;
+  wf_scalar_pack(&m, v);
+  return wf_shared_send(ch, &m) == WF_SHARED_DONE;
+}
+
+bool wf_shared_recv_number(wf_shared *ch, double *v) {
+  wf_message m;
+  wf_remote *woken = NULL;
+  wf_lock_acquire(&ch->core.lock);
+  bool is_number = ch->count > 0 && wf_scalar_unpack(&ch->ring[ch->at], v);
+  if (is_number) (void)take(ch, &m, &woken);
+  wf_lock_release(&ch->core.lock);
+  wf_remote_post(woken);
+  return is_number;
 }
 
 void wf_shared_offer(wf_shared *ch, double value) {

@@ -54,6 +54,10 @@ wf_shared_result wf_shared_recv(wf_shared *ch, wf_message *m);
 wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place,
                                          wf_message *m);
 
+// The same when that is a number and nobody has to wait; else nothing happens.
+bool wf_shared_send_number(wf_shared *ch, double v);
+bool wf_shared_recv_number(wf_shared *ch, double *v);
+
 // Of a timer: hands the number to a receiver, or buffers it when nothing is.
 void wf_shared_offer(wf_shared *ch, double value);
 

@@ -227,6 +227,26 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   return 2;
 }
 
+// NULL: it is none that crosses, or it is not known just now.
+static const wf_chan *known_stub(const void *proxy) {
+  wf_vm *vm = wf_vm_here;
+  if (vm == NULL || *wf_obj_recent(vm, proxy) != proxy) return NULL;
+  const wf_proxy *known = proxy;
+  if (known->tag != &wf_tag_chan && known->tag != &wf_tag_buffer) return NULL;
+  const wf_chan *ch = (const wf_chan *)known->obj;
+  return ch != NULL && ch->obj.shared ? ch : NULL;
+}
+
+bool wf_stub_send_number(const void *proxy, double v) {
+  const wf_chan *ch = known_stub(proxy);
+  return ch != NULL && !ch->system && wf_shared_send_number(wf_stub_core(ch), v);
+}
+
+bool wf_stub_recv_number(const void *proxy, double *v) {
+  const wf_chan *ch = known_stub(proxy);
+  return ch != NULL && wf_shared_recv_number(wf_stub_core(ch), v);
+}
+
 bool wf_stub_close(wf_vm *vm, lua_State *L, wf_chan *ch, int err) {
   wf_shared *core = wf_stub_core(ch);
   wf_message m = {0};

@@ -301,4 +301,6 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
                                        {"bad_self", l_bad_self},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
+  wf_lib_add_address(L, "send_number_address", (void (*)(void))wf_stub_send_number);
+  wf_lib_add_address(L, "recv_number_address", (void (*)(void))wf_stub_recv_number);
 }

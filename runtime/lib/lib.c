@@ -8,6 +8,11 @@
 #include "sched/runtime.h"
 #include "task/obj.h"
 
+void wf_lib_add_address(lua_State *L, const char *name, void (*fn)(void)) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
+  lua_setfield(L, -2, name);
+}
+
 void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions) {
   for (; functions->name != NULL; functions++) {
     lua_pushlightuserdata(L, vm);

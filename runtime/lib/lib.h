@@ -11,6 +11,9 @@
 
 void wf_lib_add(wf_vm *vm, lua_State *L, const luaL_Reg *functions);
 
+// Adds the address of a function that compiled code calls through the FFI.
+void wf_lib_add_address(lua_State *L, const char *name, void (*fn)(void));
+
 void wf_lib_open_task(wf_vm *vm, lua_State *L);
 void wf_lib_open_report(wf_vm *vm, lua_State *L);
 void wf_lib_open_run(wf_vm *vm, lua_State *L);

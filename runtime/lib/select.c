@@ -118,12 +118,6 @@ static int l_set_default(lua_State *L) {
   return 0;
 }
 
-// The addresses of functions that compiled code calls through the FFI.
-static void add_address(lua_State *L, const char *name, void (*fn)(void)) {
-  lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
-  lua_setfield(L, -2, name);
-}
-
 void wf_lib_open_select(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"select", l_select},
                                        {"select_open", l_select_open},
@@ -131,6 +125,6 @@ void wf_lib_open_select(wf_vm *vm, lua_State *L) {
                                        {"set_default", l_set_default},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
-  add_address(L, "would_wait_address", (void (*)(void))wf_select_would_wait);
-  add_address(L, "poll_is_free_address", (void (*)(void))wf_poll_is_free);
+  wf_lib_add_address(L, "would_wait_address", (void (*)(void))wf_select_would_wait);
+  wf_lib_add_address(L, "poll_is_free_address", (void (*)(void))wf_poll_is_free);
 }

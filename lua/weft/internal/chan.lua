@@ -6,7 +6,7 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
-local type, tostring, ipairs = type, tostring, ipairs
+local type, tostring, ipairs, pcall = type, tostring, ipairs, pcall
 local raise, bad_self = raw.raise, raw.bad_self
 local recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
@@ -89,12 +89,40 @@ function Buffered.try_recv(self)
   return raw_try_recv(self)
 end
 
-Shared.send = frame
 Shared.try_recv = raw_try_recv
+
+-- Numbers that need not wait do not even leave the trace of compiled code: it calls C through the
+-- FFI. So that is for whoever has the compiler on.
+local send_number, recv_number, number
+local has_ffi, ffi = pcall(require, "ffi")
+if has_ffi and jit.status() then
+  send_number = ffi.cast("bool (*)(const void *, double)", raw.send_number_address)
+  recv_number = ffi.cast("bool (*)(const void *, double *)", raw.recv_number_address)
+  number = ffi.new("double[1]")
+end
+
+-- The userdata that stands for the channel, or nil.
+local function userdata_of(self)
+  if type(self) == "userdata" then return self end
+  local core = type(self) == "table" and rawget(self, 0)
+  return type(core) == "userdata" and core or nil
+end
+
+function Shared.send(self, v, ctx)
+  if send_number and type(v) == "number" and ctx == nil then
+    local core = userdata_of(self)
+    if core and send_number(core, v) then return true end
+  end
+  return frame(self, v, ctx)
+end
 
 -- What was received by a task that waited cannot always be unpacked. Nobody but this frame can
 -- raise then.
 function Shared.recv(self, ctx)
+  if recv_number and ctx == nil then
+    local core = userdata_of(self)
+    if core and recv_number(core, number) then return number[0] end
+  end
   local v, err, failed = recv(self, ctx)
   if failed then error(err, 0) end
   return v, err

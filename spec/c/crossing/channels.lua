@@ -323,6 +323,46 @@ case('a channel in its own buffer', function()
   equal(true, rawequal(ch:recv()[1], ch))
 end)
 
+case('a chain of channels goes at once, however long', function()
+  local ch
+  for _ = 1, 100000 do
+    local outer = weft.chan(1)
+    if ch then outer:send(ch) end
+    ch = outer
+  end
+  share(ch)
+  ch = nil
+  collectgarbage()
+  collectgarbage()
+  there_unchecked(function()
+    package.loaded.box.kept = nil
+    collectgarbage()
+    collectgarbage()
+  end)
+end)
+
+case('a large buffer grows as it fills', function()
+  local ch = share(weft.chan(5000))
+  for i = 1, 700 do ch:send(i) end
+  for i = 1, 500 do equal(i, ch:recv()) end
+  for i = 701, 5500 do ch:send(i) end
+  equal('full', select(2, ch:try_send(0)))
+  for i = 501, 5500 do equal(i, ch:recv()) end
+  equal('empty', select(2, ch:try_recv()))
+end)
+
+case('a value of a select may hold the channel of another case', function()
+  local ch, near = share(weft.chan()), weft.chan()
+  local r = start(weft.select, ch:sending { near }, near)
+  there(function(c) c:recv()[1]:try_send('back') end, ch)
+  settle()
+  equal(1, r[2])
+  r = start(weft.select, ch:sending { weft.chan() }, near)
+  near:send 'near'
+  settle()
+  equal(2, r[2])
+end)
+
 case('contexts', function()
   local ch = share(weft.chan())
   local ctx, cancel = weft.context.with_cancel(weft.context.background())

@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+-- Faults in channels that cross to other VMs (for scripts/dev/faults.lua).
+return {
+  { file = "runtime/task/core.c",
+    { "cores that hold each other in a row are freed by recursion", "c/crossing_test",
+      "  if (busy) return;\n", "" },
+    { "a label stays behind", "c/crossing_test shared_chan",
+      "copy_text(wf_obj_mem(stub), core->label, &stub->label);",
+      "copy_text(wf_obj_mem(stub), NULL, &stub->label);" },
+  },
+
+  { file = "runtime/task/promote.c",
+    { "weft.check shares what it is asked about", "c/codec_test c/crossing_test",
+      "if (ok && commits) {", "if (ok) {" },
+    { "a refused promotion leaves cores behind", "c/codec_test",
+      "    obj->core = NULL;\n    core->kind->empty(core);", "    core->kind->empty(core);" },
+    { "what a core holds is not looked at before it is shared", "c/crossing_test",
+      "  bool ok = fill_all(p, L);\n", "  bool ok = fill_all != NULL;\n" },
+  },
+
+  { file = "runtime/task/pack.c",
+    { "views cross as what they are views of", "c/crossing_test",
+      "*ok = wf_pack_tag(p, WF_WIRE_VIEW) && wf_pack_tag(p, sends);", "*ok = true;" },
+  },
+
+  { file = "runtime/task/remote.c",
+    { "a claim is not needed to wake a task", "c/crossing_test shared_random",
+      "bool mine = wf_claim_one(&wait->claim, wait->ticket);",
+      "bool mine = wf_claim_one(&wait->claim, wait->ticket) || true;" },
+    { "what is local to a VM needs no claim", "c/crossing_test shared_random",
+      "return wait->claimed = wf_claim_one(&wait->claim, wait->ticket);",
+      "return wait->claimed = wf_claim_one(&wait->claim, wait->ticket) || true;" },
+    { "a task that goes on stays in the other queues", "c/crossing_test shared_random",
+      "    if (wf_link_in_list(&place->link)) wf_list_remove(&place->link);\n", "" },
+    { "cases of one shared channel have one chance", "c/crossing_test",
+      "if (wf_rand_below(rand, ++seen) == 0) chosen = place;", "seen++;" },
+    { "places do not keep their core", "c/crossing_test shared_random",
+      "  wf_core_ref(core);\n  place->core = core;", "  place->core = core;" },
+  },
+
+  { file = "runtime/conc/shared.c",
+    { "a shared channel serves no sender that waits", "c/crossing_test",
+      "  wf_remote_place *sender = first(ch, &ch->sendq);\n",
+      "  wf_remote_place *sender = NULL;\n" },
+    { "a shared channel overlooks waiting receivers", "c/crossing_test shared_chan",
+      "  wf_remote_place *receiver = first(ch, &ch->recvq);\n",
+      "  wf_remote_place *receiver = NULL;\n" },
+    { "a shared channel takes one value too many", "c/crossing_test",
+      "if (ch->count >= ch->limit) return WF_SHARED_BLOCK;",
+      "if (ch->count > ch->limit) return WF_SHARED_BLOCK;" },
+    { "a sender that is woken keeps its value", "shared_random shared_chan",
+      "  sender->message.parcel = NULL;\n", "" },
+    { "a ring that grows forgets where it begins", "c/crossing_test",
+      "  ch->at = 0;\n  ch->count = n;", "  ch->count = n;" },
+    { "close of a shared channel wakes receivers only", "c/crossing_test shared_chan",
+      "    settle_all(ch, &ch->sendq, &list);\n", "" },
+    { "close of a shared channel wakes senders only", "c/crossing_test shared_chan",
+      "    settle_all(ch, &ch->recvq, &list);\n", "" },
+    { "sends to another core need no lock", "shared_random shared_chan",
+      "  wf_lock_acquire(&ch->core.lock);\n" ..
+      "  wf_shared_result result = give(ch, m, &woken);\n" ..
+      "  wf_lock_release(&ch->core.lock);\n",
+      "  wf_shared_result result = give(ch, m, &woken);\n" },
+    { "a receiver looks and then queues", "shared_random shared_chan",
+      "  wf_shared_result result = take(ch, m, &woken);\n" ..
+      "  if (result == WF_SHARED_BLOCK) wf_remote_queue",
+      "  wf_shared_result result = take(ch, m, &woken);\n" ..
+      "  wf_lock_release(&ch->core.lock);\n  for (int i = 0; i < 2000; i++) wf_pause();\n" ..
+      "  wf_lock_acquire(&ch->core.lock);\n" ..
+      "  if (result == WF_SHARED_BLOCK) wf_remote_queue" },
+  },
+
+  { file = "runtime/conc/wait_all.c",
+    { "a select of shared channels looks and then queues", "shared_random shared_chan",
+      "  for (size_t i = 0; i < j->ncores && !ready; i++) queue_places(j, j->cores[i]);\n",
+      "  for (size_t i = 0; i < j->ncores; i++) wf_lock_release(&j->cores[i]->lock);\n" ..
+      "  for (int i = 0; i < 2000; i++) wf_pause();\n" ..
+      "  for (size_t i = 0; i < j->ncores; i++) wf_lock_acquire(&j->cores[i]->lock);\n" ..
+      "  for (size_t i = 0; i < j->ncores && !ready; i++) queue_places(j, j->cores[i]);\n" },
+    { "a select of shared channels does not look again before it waits",
+      "shared_random shared_chan",
+      "ready = is_shared(&j->cases[i]) && is_ready_locked(&j->cases[i]);", "ready = false;" },
+    { "a case that a value has shared stays local", "c/crossing_test shared_random",
+      "if (!failed && are_local(&j)) {", "if (!failed) {" },
+  },
+
+  { file = "runtime/conc/share.c",
+    { "waiting tasks stay behind when their channel crosses", "c/crossing_test",
+      "  requeue(&sh->recvq);\n", "" },
+    { "Lua goes on with the buffer of a channel that has crossed", "c/crossing_test hot",
+      "  if (ch->capacity != 0) wf_chan_retire(L, ch, 2);\n", "" },
+    { "a channel that has crossed still hands over directly", "c/crossing_test",
+      "  ch->direct = false;\n  requeue", "  requeue" },
+    { "the error that a channel was closed with stays behind", "c/crossing_test",
+      "  if (ch->has_error) {", "  if (false) {" },
+    { "a select that others can wake stands first in local queues",
+      "c/crossing_test shared_random",
+      "extra->waiters[i].again = true;", "(void)extra;" },
+  },
+
+  { file = "runtime/conc/context.c",
+    { "a context ends waits that are over", "c/crossing_test shared_random",
+      "if (!wf_remote_win(task)) {", "if (false) {" },
+  },
+
+  { file = "runtime/conc/tick.c",
+    { "a timer stops when its own VM has lost sight of it", "c/crossing_test shared_chan",
+      "  if (runs && !wf_link_in_list(&tick->held.link)) ", "  if (false) " },
+  },
+
+  { file = "runtime/task/leaks.c",
+    { "who waits on a channel that has crossed is leaked", "c/crossing_test",
+      "if (task->state == WF_PARKED && !wf_remote_is_open(task)) {",
+      "if (task->state == WF_PARKED) {" },
+  },
+
+  { file = "lua/weft/internal/chan.lua",
+    { "a value that cannot be unpacked is nil", "shared_chan",
+      "  if failed then error(err, 0) end\n", "" },
+  },
+}
