@@ -7,7 +7,7 @@ return {
     { "arg counts -e's code", "cli",
       "o->script = o->code != NULL ? optind - 1 : optind;", "o->script = optind;" },
     { "--workers takes 0", "cli",
-      "read_number(optarg, 1, 1024, &n)", "read_number(optarg, 0, 1024, &n)" },
+      "read_number(text, 1, 1024, &n)", "read_number(text, 0, 1024, &n)" },
     { "a number may have something behind it", "cli",
       "return errno == 0 && *end == '\\0' && ", "return errno == 0 && " },
     { "an unknown clock is the real one", "cli",

@@ -167,13 +167,13 @@ return {
       "if (!atomic_exchange_explicit(&vm->interrupted, false, memory_order_acquire)) return;",
         "" },
     { "steps take no interrupts", "embed/interrupt",
-      "    see_interrupt(worker);\n    open_mail(worker);\n    if (!has_ready(vm)) {",
-      "    open_mail(worker);\n    if (!has_ready(vm)) {" },
+      "    see_interrupt(worker);\n    if (wf_worker_open_mail(worker)) continue;\n    // One",
+      "    if (wf_worker_open_mail(worker)) continue;\n    // One" },
   },
 
   { file = "runtime/loop/loop.c",
-    { "the first interrupt of a sleeping program is not noticed", "dump embed/interrupt",
-      "  wf_loop_take_wakes(loop);  // only", "  // only" },
+    { "a program that sleeps does not look for wakes", "embed/interrupt",
+      "poll_fds(fds, wakes ? 2 : 1, timeout_ns);", "poll_fds(fds, 1, timeout_ns);" },
   },
 
   { file = "runtime/api.c",

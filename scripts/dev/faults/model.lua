@@ -97,12 +97,12 @@ return {
     { "a waker counts after it has claimed", "model/idle_model",
       "  wf_u64_add(&idle->active, 1, WF_RELAXED);\n  do {\n    if ((was & asleep) == 0) {\n" ..
       "      wf_u64_sub(&idle->active, 1, WF_RELAXED);\n      return false;\n    }\n" ..
-      "  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_RELEASE));\n",
+      "  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_ACQ_REL));\n",
       "  do {\n    if ((was & asleep) == 0) return false;\n" ..
-      "  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_RELEASE));\n" ..
+      "  } while (!wf_u64_cas(word, &was, (was & ~asleep) | why, WF_ACQ_REL));\n" ..
       "  wf_u64_add(&idle->active, 1, WF_RELAXED);\n" },
     { "a waker's count may come after its claim", "model/idle_model",
-      "(was & ~asleep) | why, WF_RELEASE)", "(was & ~asleep) | why, WF_RELAXED)" },
+      "(was & ~asleep) | why, WF_ACQ_REL)", "(was & ~asleep) | why, WF_ACQUIRE)" },
     { "two wake one sleeper", "model/idle_model",
       "    if ((was & asleep) == 0) {\n      wf_u64_sub", "    if (false) {\n      wf_u64_sub" },
     { "a waker that comes too late goes on counting", "model/idle_model",
@@ -126,8 +126,8 @@ return {
     { "the others do not tell the last one what they did", "model/idle_model",
       "1, WF_ACQ_REL) == 1; }", "1, WF_ACQUIRE) == 1; }" },
     { "all may search at once", "c/idle_test",
-      "if (2 * searching >= idle->workers - count_asleep(idle)) return false;",
-      "if (searching >= idle->workers) return false;" },
+      "if (2 * searching >= idle->searchers - count_asleep(idle)) return false;",
+      "if (searching >= idle->searchers) return false;" },
   },
 
   { file = "runtime/task/claim.c",
