@@ -36,6 +36,7 @@ local function polls()
     try_lock = function() assert(not m:try_lock()) end,
     err = function() assert(ctx:err() == nil) end,
     select = function() assert(weft.select(ch, full:sending(1), weft.default) == 3) end,
+    select_receives = function() assert(weft.select(ch, weft.default) == 2) end,
     select_named = function() assert(weft.select { a = ch, default = true } == 'default') end,
   }
 end
@@ -124,7 +125,7 @@ describe('a poll', function()
         settle()
       end
     end
-    assert.is_true(kept > 100, 'kept the VM ' .. kept .. ' times of 140')
+    assert.is_true(kept > 100, 'kept the VM ' .. kept .. ' times of 160')
   end)
 
   it('does not yield below a C function, and does not raise there', function()
