@@ -15,6 +15,13 @@ _Noreturn void wf_broken(const char *file, int line, const char *what);
 #define WF_ASSERT(cond) ((void)0)
 #endif
 
+// For what analysers cannot see; a debug build checks it.
+#ifdef WEFT_DEBUG
+#define WF_ASSUME(cond) WF_CHECK(cond)
+#else
+#define WF_ASSUME(cond) ((cond) ? (void)0 : __builtin_unreachable())
+#endif
+
 #define WF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define WF_UNLIKELY(x) __builtin_expect(!!(x), 0)
 // A hint: any address will do.

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/check.h"
+
 typedef struct wf_link {
   struct wf_link *next, *prev;
 } wf_link;
@@ -28,6 +30,7 @@ static inline void wf_list_push(wf_link *list, wf_link *link) {
 }
 
 static inline void wf_list_remove(wf_link *link) {
+  WF_ASSUME(link->next != NULL && link->prev != NULL);
   link->prev->next = link->next;
   link->next->prev = link->prev;
   link->next = NULL;

@@ -136,7 +136,10 @@ typedef struct entry_job {
 
 static wf_closure *insert_or_raise(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code *code) {
   wf_closure *c = code != NULL ? insert(vm, closures, L, code) : NULL;
-  if (c == NULL) luaL_error(L, "not enough memory");
+  if (c == NULL) {
+    (void)luaL_error(L, "not enough memory");
+    __builtin_unreachable();
+  }
   return c;
 }
 

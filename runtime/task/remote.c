@@ -81,7 +81,9 @@ static wf_remote_place *place_of(wf_link *link) {
 // Takes all places of the first wait in the queue out of it: they lie side by side, as a task
 // queues all of them in one go. One of them, each with the same chance.
 static wf_remote_place *pop_wait(wf_link *queue, wf_rand *rand) {
-  wf_remote_place *chosen = place_of(wf_list_pop(queue));
+  wf_link *first = wf_list_pop(queue);
+  WF_ASSUME(first != NULL);
+  wf_remote_place *chosen = place_of(first);
   const wf_remote *wait = chosen->wait;
   uint32_t seen = 1;
   while (!wf_list_empty(queue) && place_of(queue->next)->wait == wait) {

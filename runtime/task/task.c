@@ -457,7 +457,9 @@ wf_task *wf_task_of_coroutine(wf_vm *vm, lua_State *co) {
 
 static void free_slabs(wf_vm *vm, wf_link *slabs) {
   while (!wf_list_empty(slabs)) {
-    wf_slab *slab = wf_container_of(wf_list_pop(slabs), wf_slab, link);
+    wf_link *first = wf_list_pop(slabs);
+    WF_ASSUME(first != NULL);
+    wf_slab *slab = wf_container_of(first, wf_slab, link);
     wf_mem_free(&vm->rt->mem, slab->memory, SLAB_BYTES);
   }
 }
