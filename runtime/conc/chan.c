@@ -79,6 +79,7 @@ wf_chan *wf_chan_new_stub(wf_vm *vm, lua_State *L, wf_core *core) {
   wf_list_init(&ch->recvq);
   wf_list_init(&ch->sendq);
   wf_core_ref(core);
+  wf_core_use(core);
   ch->obj.core = core;
   ch->obj.shared = true;
   return ch;

@@ -4,6 +4,7 @@
 #include "conc/context.h"
 #include "conc/tick.h"
 #include "sched/runtime.h"
+#include "task/cycles.h"
 
 static int collect(lua_State *L) {
   (void)lua_gc(L, LUA_GCCOLLECT, 0);
@@ -11,6 +12,7 @@ static int collect(lua_State *L) {
 }
 
 void wf_settle(wf_vm *vm) {
+  wf_cycles_collect_if_due(true);
   if (vm->timers.count == 0 || vm->settled == vm->stats.switches) return;
   if (wf_loop_pending(&vm->worker->loop)) return;
   for (uint32_t i = 0; i < vm->timers.count; i++) {

@@ -29,7 +29,7 @@ static void push(wf_vm *vm, lua_State *L, wf_core *core) {
 }
 
 static const wf_core_kind kind = {
-    .size = sizeof(wf_shared), .empty = wf_shared_empty, .push = push};
+    .size = sizeof(wf_shared), .empty = wf_shared_empty, .each = wf_shared_each, .push = push};
 
 static wf_core *make(const wf_obj *obj) {
   const wf_chan *ch = (const wf_chan *)obj;

@@ -20,11 +20,16 @@ static void pop(wf_shared *ch, wf_message *m) {
   *m = ch->ring[ch->at];
   ch->at = wrap(ch, ch->at + 1);
   ch->count--;
+  if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) {
+    ch->carriers--;
+    wf_core_use(&ch->core);
+  }
 }
 
 static void push(wf_shared *ch, const wf_message *m) {
   ch->ring[wrap(ch, ch->at + ch->count)] = *m;
   ch->count++;
+  if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) ch->carriers++;
 }
 
 static void free_messages(wf_shared *ch) {
@@ -32,6 +37,19 @@ static void free_messages(wf_shared *ch) {
   while (ch->count > 0) {
     pop(ch, &m);
     if (m.parcel != NULL) wf_message_free(&m);
+  }
+}
+
+static void each_of(const wf_message *m, void (*fn)(wf_core *held, void *arg), void *arg) {
+  if (m->parcel == NULL) return;
+  for (uint32_t i = 0; i < m->parcel->ncores; i++) fn(m->parcel->cores[i], arg);
+}
+
+void wf_shared_each(wf_core *core, void (*fn)(wf_core *held, void *arg), void *arg) {
+  const wf_shared *ch = (const wf_shared *)core;
+  if (ch->has_error) each_of(&ch->error, fn, arg);
+  for (uint32_t i = 0; i < ch->count && ch->carriers > 0; i++) {
+    each_of(&ch->ring[wrap(ch, ch->at + i)], fn, arg);
   }
 }
 
@@ -79,12 +97,11 @@ static bool reserve(wf_shared *ch) {
   wf_message *ring = wf_mem_new(&ch->core.mem, slots * sizeof *ring);
   if (ring == NULL) return false;
   uint32_t n = ch->count;
-  for (uint32_t i = 0; i < n; i++) pop(ch, &ring[i]);
+  for (uint32_t i = 0; i < n; i++) ring[i] = ch->ring[wrap(ch, ch->at + i)];
   free_ring(ch);
   ch->ring = ring;
   ch->slots = slots;
   ch->at = 0;
-  ch->count = n;
   return true;
 }
 

@@ -25,6 +25,7 @@ typedef struct wf_shared {
   bool has_error;      // closed with `error`, which never changes from then on
   uint32_t slots;      // of the ring
   uint32_t at, count;  // the next value to take, and how many there are
+  uint32_t carriers;   // messages in it that hold cores
   wf_message *ring;
   wf_message error;
   wf_rand rand;
@@ -41,8 +42,9 @@ typedef enum wf_shared_result {
 wf_shared *wf_shared_new(const wf_mem *mem, const wf_core_kind *kind, uint32_t capacity,
                          uint32_t limit);
 
-// wf_core_kind.empty
+// wf_core_kind.empty, and each
 void wf_shared_empty(wf_core *core);
+void wf_shared_each(wf_core *core, void (*fn)(wf_core *held, void *arg), void *arg);
 
 // Gives the message to a receiver or the buffer; it is theirs if that is DONE. With `place`, which
 // is set up, the wait is queued in the place of BLOCK: the message then has to be in the place.

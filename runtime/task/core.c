@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "task/cycles.h"
 #include "task/obj.h"
 
 wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind) {
@@ -17,17 +18,28 @@ wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind) {
   core->kind = kind;
   core->mem = m;
   wf_u64_init(&core->refs, 1);
+  wf_u64_init(&core->uses, 0);
   wf_lock_init(&core->lock, WF_RANK_OBJECT);
+  wf_cycles_add(core);
   return core;
 }
 
 void wf_core_ref(wf_core *core) { wf_u64_add(&core->refs, 1, WF_RELAXED); }
+
+bool wf_core_ref_living(wf_core *core) {
+  uint64_t refs = wf_u64_load(&core->refs, WF_RELAXED);
+  while (refs != 0) {
+    if (wf_u64_cas(&core->refs, &refs, refs + 1, WF_RELAXED)) return true;
+  }
+  return false;
+}
 
 static void free_label(wf_core *core, char *label) {
   if (label != NULL) wf_mem_free(&core->mem, label, strlen(label) + 1);
 }
 
 static void destroy(wf_core *core) {
+  wf_cycles_remove(core);
   core->kind->empty(core);
   free_label(core, core->label);
   wf_lock_close(&core->lock);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/atomic.h"
+#include "base/list.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "sched/vm.h"
@@ -23,6 +24,9 @@ typedef struct wf_core_kind {
   size_t size;
   // Lets go of all that it holds. Any thread; nobody else can come to the core any more.
   void (*empty)(wf_core *core);
+  // Under the lock: calls fn for each reference to a core that lies in this one, in a message.
+  // NULL: there are none.
+  void (*each)(wf_core *core, void (*fn)(wf_core *held, void *arg), void *arg);
   // Pushes the proxy of a new stub in `vm`, which has a reference of its own. Raises when memory
   // is out.
   void (*push)(wf_vm *vm, lua_State *L, wf_core *core);
@@ -35,12 +39,20 @@ struct wf_core {
   wf_mem mem;            // by value: it may outlive the runtime that it was made in
   char *label;           // weft.name, or NULL
   struct wf_core *next;  // of the dead that are still to be freed
+  wf_link all;           // of task/cycles.c
+  wf_atomic_u64 uses;    // likewise: see wf_core_use
 };
 
 // With one reference and nothing else in it; NULL when memory is out.
 wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind);
 
 void wf_core_ref(wf_core *core);
+
+// False: its end has begun. For who is not sure to have one.
+bool wf_core_ref_living(wf_core *core);
+
+// The caller has made a stub of it, or taken a message out of it that holds cores.
+static inline void wf_core_use(wf_core *core) { wf_u64_add(&core->uses, 1, WF_ACQ_REL); }
 
 // Any thread, which holds no lock of an object: the last reference may take others with it.
 void wf_core_unref(wf_core *core);

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
+#include "task/cycles.h"
 #include "task/guard.h"
 #include "task/pack.h"
 
@@ -77,6 +78,7 @@ static void commit_all(wf_promotion *p, lua_State *L) {
 
 bool wf_promotion_finish(wf_promotion *p, lua_State *L, bool commits) {
   if (p->objs.size == 0) return true;
+  wf_cycles_collect_if_due(false);
   wf_guard_hook hook = wf_guard_lift_hook(L);
   bool ok = fill_all(p, L);
   if (ok && commits) {

@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "task/cycles.h"
+
 weft *two_vms_open(const weft_config *config) {
   weft_config c = config != NULL ? *config : (weft_config){0};
   c.clock = WEFT_CLOCK_VIRTUAL;
@@ -90,6 +92,13 @@ static int l_step(lua_State *L) {
   return status == WEFT_OK ? 0 : luaL_error(L, "there: %s", weft_error(upvalue_of(L, 2)));
 }
 
+// cores(): how many there are, after those that only hold each other have gone
+static int l_cores(lua_State *L) {
+  wf_cycles_collect();
+  lua_pushinteger(L, (lua_Integer)wf_cycles_count());
+  return 1;
+}
+
 // plain(yes): whether `there` loads each function anew
 static int l_plain(lua_State *L) {
   weft *there = upvalue_of(L, 2);
@@ -101,7 +110,8 @@ void two_vms_connect(weft *from, weft *to) {
   static const luaL_Reg functions[] = {{"there", l_there}, {"there_unchecked", l_there_unchecked},
                                        {"pass", l_pass},   {"refused", l_refused},
                                        {"weigh", l_weigh}, {"plain", l_plain},
-                                       {"step", l_step},   {NULL, NULL}};
+                                       {"step", l_step},   {"cores", l_cores},
+                                       {NULL, NULL}};
   lua_State *L = weft_lua(from);
   for (const luaL_Reg *f = functions; f->name != NULL; f++) {
     lua_pushlightuserdata(L, from);

@@ -21,6 +21,7 @@ static inline wf_vm *two_vms_vm(weft *w) { return &w->rt.vm; }
 //   weigh(...)            bytes, long strings, objects, functions of the message, whether
 //   allocated
 //   step()                runs what is ready in `to`
+//   cores()               how many shared objects there are that somebody can reach
 //   plain(yes)            makes `to` load every function anew
 void two_vms_connect(weft *from, weft *to);
 
