@@ -37,6 +37,24 @@ local function wait_done(ctx)
   ended = ended + 1
 end
 
+-- These are cancelled while memory runs out: they end with their cause, or not at all.
+local caused = {}
+for i, make in ipairs { context.with_cancel, context.with_timeout } do
+  local ctx, cancel_it = make(root, i == 2 and 1e6 or nil)
+  caused[i] = { ctx = ctx, cancel = cancel_it, done = false }
+end
+
+local function cancel_caused()
+  for _, c in ipairs(caused) do c.done = support.try(c.cancel, 'mine') end
+end
+
+local function check_caused()
+  for _, c in ipairs(caused) do
+    assert(c.ctx:err() ~= nil or not c.done)
+    assert(c.ctx:err() == nil or c.ctx:cause() == 'mine', 'ended without its cause')
+  end
+end
+
 local function ran_after() ran = ran + 1 end
 
 local function work()
@@ -53,9 +71,11 @@ local function work()
   if support.try(context.after_func, timed, ran_after) then asked = asked + 1 end
   support.try(weft.sleep, 1, valued)
   support.try(valued.cause, valued)
+  cancel_caused()
 end
 
 local function check()
+  check_caused()
   cancel 'over'
   support.settle()
   for i = 1, n do assert(made[i]:err() and made[i]:done():is_closed()) end
