@@ -67,6 +67,21 @@ describe('parallel', function()
     has(err, 'result 2.a[1]', 'userdata')
   end)
 
+  it('fails when what crosses cannot be read on the other side', function()
+    local T = {}
+    weft.register('spawn_spec.T', T, 'wf_no_such_module')
+    local ok, err = weft.parallel(print, setmetatable({}, T)):try()
+    assert.is_false(ok)
+    has(err, 'wf_no_such_module')
+    ok, err = weft.parallel(function()
+      local U = {}
+      require 'weft'.register('spawn_spec.U', U, 'wf_neither')
+      return 'not this', setmetatable({}, U)
+    end):try()
+    assert.is_false(ok)
+    has(err, 'wf_neither')
+  end)
+
   it('runs deferred calls before the results go', function()
     local order = weft.parallel(function()
       local w, log = require 'weft', {}
@@ -242,6 +257,18 @@ describe('spawn', function()
       while not done do weft.yield() end
       print 'done'
     ]], 'done\n')
+  end)
+
+  it('a worker that is busy with a task is named where tasks are listed', function()
+    prints(2, [[
+      weft.spawn(function() while true do end end)
+      local text
+      repeat
+        weft.sleep(0.001)
+        text = weft.stacks()
+      until text:find 'is busy'
+      print(text:match '%(worker 1 is busy with a task')
+    ]], '(worker 1 is busy with a task\n')
   end)
 
   it('the virtual time of all VMs is one', function()

@@ -34,7 +34,15 @@ return {
       "quiet, more) == WF_IDLE_TO_SEARCH;", "quiet, more) > WF_IDLE_TO_SEARCH;" },
   },
 
+  { file = "runtime/sched/worker.c",
+    { "mail wakes nobody", "spawn",
+      "if (wf_inbox_push(&to->inbox, &mail->node)) wf_idle_wake(",
+      "if (wf_inbox_push(&to->inbox, &mail->node) && to->rt == NULL) wf_idle_wake(" },
+  },
+
   { file = "runtime/sched/workers.c",
+    { "threads that sleep are not told to end", "module",
+      "if (w != NULL && w->started) wf_loop_wake(&w->loop);", "(void)w;" },
     { "a new thread forgets that it was woken to search", "spawn",
       "w->searching = wf_idle_leave(&workers->idle, w->index, true, false) == WF_IDLE_TO_SEARCH;",
       "(void)wf_idle_leave(&workers->idle, w->index, true, false);" },
