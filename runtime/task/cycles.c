@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Orders: who takes a message out of a core, or makes a stub of it, says so (wf_core_use) before it
-// gives back the reference by which it came to the core. The look reads the counts with acquire and
-// the uses afterwards, so that where it misses a reference that has gone it sees the use.
+// Orders: who takes a message out of a core, or makes a stub of it, says so (wf_core_use) before
+// it gives back the reference by which it came to the core. The look reads the counts with
+// acquire and the uses afterwards, so that where it misses a reference that has gone it sees the
+// use.
 #include "task/cycles.h"
 
 #include <stdlib.h>

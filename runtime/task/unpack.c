@@ -141,9 +141,8 @@ static frame *push_frame(reader *r, phase first) {
 
 static bool push_value(reader *r);
 
-// Pushes a string, or nil: what a type is called. Nothing that has a type itself, so that this goes
-// no deeper.
-// NOLINTNEXTLINE(misc-no-recursion)
+// Pushes a string, or nil: what a type is called. Nothing that has a type itself, so that this
+// goes no deeper. NOLINTNEXTLINE(misc-no-recursion)
 static void push_text(reader *r) {
   if (r->at == r->end) malformed(r);
   uint8_t tag = *r->at, kind = tag & (uint8_t)~WF_WIRE_KEPT;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs the Lua files of crossing/ in one VM; what they send is run in another. Subject:
-// runtime/task/codec.c runtime/task/closure.c runtime/conc/stub.c runtime/conc/share.c
-// runtime/task/cycles.c
+// Runs the Lua files of crossing/ in one VM; what they send is run in another.
+// Subject: runtime/task/codec.c runtime/task/closure.c runtime/conc/stub.c runtime/task/cycles.c
 #include <lauxlib.h>
 #include <stdlib.h>
 

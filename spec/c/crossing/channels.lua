@@ -5,62 +5,9 @@ local weft = require 'weft'
 local support = require 'support'
 local case, equal, raises, has = support.case, support.equal, support.raises, support.has
 
--- What is kept there lies in this table.
-there_unchecked(function() package.loaded.box = {} end)
-
--- Lets both run until nothing is ready any more. (A worker opens its mail between two batches.)
-local function settle()
-  for _ = 1, 8 do
-    step()
-    for _ = 1, 70 do weft.yield() end
-  end
-end
-
--- A task here: what pcall(fn, ...) has returned in it, once it is `done`.
-local function start(fn, ...)
-  local r, args = { done = false }, { n = select('#', ...), ... }
-  local function keep(...)
-    r.n, r.done = select('#', ...), true
-    for i = 1, r.n do r[i] = (select(i, ...)) end
-  end
-  weft.go(function() keep(pcall(fn, unpack(args, 1, args.n))) end)
-  weft.yield()
-  return r
-end
-
--- What a task there does with the channel, in the background; its results go into
--- package.loaded.box.out.
-local function send_there(ch, ...)
-  there_unchecked(function(c, ...)
-    local weft = require 'weft'
-    local out = {}
-    package.loaded.box.out = out
-    local values = { ... }
-    weft.go(function()
-      for i = 1, #values do out[i] = { pcall(c.send, c, values[i]) } end
-    end)
-  end, ch, ...)
-  step()
-end
-
-local function recv_there(ch, n)
-  there_unchecked(function(c, count)
-    local weft = require 'weft'
-    local out = {}
-    package.loaded.box.out = out
-    weft.go(function()
-      for i = 1, count do out[i] = { c:recv() } end
-    end)
-  end, ch, n)
-  step()
-end
-
-local function out() return there(function() return package.loaded.box.out end) end
-
-local function share(ch)
-  there_unchecked(function(c) package.loaded.box.kept = c end, ch)
-  return ch
-end
+local box = require 'box'
+local settle, start, share, out = box.settle, box.start, box.share, box.out
+local send_there, recv_there = box.send_there, box.recv_there
 
 case('a value there and back', function()
   for _, capacity in ipairs { 0, 3 } do
