@@ -186,12 +186,15 @@ static bool move_time(wf_worker *w) {
     if (its < next) next = its;
   }
   if (next == WF_NEVER) return false;
+  // All are looked at before one is woken: it may give another one work.
+  for (uint32_t i = 0; i < workers->places; i++) {
+    wf_worker *other = workers->list[i];
+    if (other != NULL) other->due = other != w && wf_worker_next_timer(other) <= next;
+  }
   wf_u64_store(&workers->virtual_ns, next, WF_RELAXED);
   follow_time(w);
   for (uint32_t i = 0; i < workers->places; i++) {
-    const wf_worker *other = workers->list[i];
-    if (other == NULL || other == w || wf_worker_next_timer(other) > next) continue;
-    wf_idle_wake(&workers->idle, i);
+    if (workers->list[i] != NULL && workers->list[i]->due) wf_idle_wake(&workers->idle, i);
   }
   wf_worker_fire_timers(w);
   return true;

@@ -40,6 +40,7 @@ typedef struct wf_worker {
   wf_atomic_u64 live;    // tasks of its VM for isolated ones, as of its last round
   pthread_t thread;      // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had
+  bool due;              // its time has come (turn.c: move_time)
   bool lingered;         // it has slept for long
   bool retired;          // its thread ends, for want of blocking calls
 } wf_worker;
