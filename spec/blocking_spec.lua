@@ -57,6 +57,7 @@ describe('blocking', function()
   end)
 
   it('runs at most 64 at a time, and the others in order', function()
+    if proc.torture() then pending 'tasks start in any order there' end
     prints(UNTIL .. [[
       local calls, order = {}, {}
       for i = 1, 64 do calls[i] = weft.async(weft.blocking, until_there(path)) end
@@ -89,6 +90,7 @@ describe('blocking', function()
   end)
 
   it('a place is used again, and given to those who wait in their order', function()
+    if proc.torture() then pending 'tasks start in any order there' end
     prints(UNTIL .. [[
       for i = 1, 70 do assert(weft.blocking(function(k) return k end, i) == i) end
       local calls, order, last = {}, {}, path .. '_last'
