@@ -141,12 +141,12 @@ void wf_turn_share(wf_worker *w) {
   if (now - w->shared_ns < SHARE_NS) return;
   w->shared_ns = now;
   check_quota(w->rt->workers);
-  // With other workers to steal it, what is portable is theirs first.
   (void)wf_turn_work(w, WF_BATCH);
 }
 
 // Sleeping ------------------------------------------------------------------------------------
 
+// Portable tasks, for one that takes them.
 static bool is_more(const wf_worker *w) {
   const wf_workers *workers = w->rt->workers;
   if (!takes_work(w)) return false;
@@ -158,22 +158,20 @@ static bool is_more(const wf_worker *w) {
 
 static void settle(wf_worker *w) {
   if (w->vm != NULL) w->rt->hooks->settle(w->vm);
-  if (w->isolated != NULL && w->isolated != w->vm) w->rt->hooks->settle(w->isolated);
+  if (wf_worker_has_two(w)) w->rt->hooks->settle(w->isolated);
 }
 
 static bool any_ready(wf_worker *w) {
   if (w->vm != NULL && wf_worker_has_ready(w->vm)) return true;
-  return w->isolated != NULL && w->isolated != w->vm && wf_worker_has_ready(w->isolated);
+  return wf_worker_has_two(w) && wf_worker_has_ready(w->isolated);
 }
-
-static bool is_virtual(const wf_worker *w) { return w->rt->is_virtual; }
 
 // The worker's virtual clocks catch up with the common time.
 static void follow_time(wf_worker *w) {
-  if (!is_virtual(w)) return;
+  if (!w->rt->is_virtual) return;
   uint64_t now = wf_u64_load(&w->rt->workers->virtual_ns, WF_RELAXED);
   if (w->vm != NULL) wf_clock_advance_to(&w->vm->clock, now);
-  if (w->isolated != NULL && w->isolated != w->vm) wf_clock_advance_to(&w->isolated->clock, now);
+  if (wf_worker_has_two(w)) wf_clock_advance_to(&w->isolated->clock, now);
 }
 
 // Everybody else is quiet: their timers can be looked at. False: there are none.
@@ -201,8 +199,8 @@ static bool move_time(wf_worker *w) {
 }
 
 bool wf_turn_jump(wf_worker *w) {
-  if (!is_virtual(w)) return false;
-  // Relaxed: with acquire below. Who is alone stays so, as nobody else could give anybody work.
+  if (!w->rt->is_virtual) return false;
+  // Acquire: what the others did is seen. Who is alone stays so: nobody else gives anybody work.
   if (wf_u64_load(&w->rt->workers->idle.active, WF_ACQUIRE) != 1) return false;
   return move_time(w);
 }
@@ -211,7 +209,7 @@ bool wf_turn_jump(wf_worker *w) {
 // time has moved on, and it is active again. Else nothing will ever happen: worker 0 hears of it.
 static bool at_rest(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
-  if (is_virtual(w)) {
+  if (w->rt->is_virtual) {
     // Counted first: those whose time has come could be at rest again before all are woken.
     wf_idle_hold(&workers->idle);
     if (move_time(w)) return true;
@@ -236,13 +234,13 @@ static bool sleep_announced(wf_worker *w, bool *quiet) {
   if (wf_u64_load(&workers->stopping, WF_ACQUIRE) != 0) return true;
   uint64_t next = wf_worker_next_timer(w), timeout = next;
   bool pending = wf_loop_pending(&w->loop);
-  *quiet = !pending && (next == WF_NEVER || is_virtual(w));
+  *quiet = !pending && (next == WF_NEVER || w->rt->is_virtual);
   if (*quiet && wf_idle_quiet(&workers->idle)) {
     *quiet = !at_rest(w);
     if (!*quiet) return true;
     if (w->index == 0) return false;
   }
-  if (is_virtual(w)) {
+  if (w->rt->is_virtual) {
     timeout = WF_NEVER;
   } else if (next != WF_NEVER) {
     uint64_t now = wf_clock_machine_ns();
@@ -275,7 +273,7 @@ static bool sleep_or_not(wf_worker *w) {
   wf_idle_announce(&workers->idle, w->index, w->searching);
   w->searching = false;
   bool alive = sleep_announced(w, &quiet);
-  bool more = takes_work(w) && is_more(w);
+  bool more = is_more(w);
   w->searching = wf_idle_leave(&workers->idle, w->index, quiet, more) == WF_IDLE_TO_SEARCH;
   follow_time(w);
   wf_worker_fire_timers(w);

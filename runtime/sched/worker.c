@@ -19,19 +19,14 @@ static void fire_timers(wf_vm *vm) {
   }
 }
 
-// Whether there is a second VM.
-static inline bool has_two(const wf_worker *worker) {
-  return WF_UNLIKELY(worker->isolated != NULL && worker->isolated != worker->vm);
-}
-
 void wf_worker_fire_timers(wf_worker *worker) {
   if (WF_LIKELY(worker->vm != NULL)) fire_timers(worker->vm);
-  if (has_two(worker)) fire_timers(worker->isolated);
+  if (wf_worker_has_two(worker)) fire_timers(worker->isolated);
 }
 
 uint64_t wf_worker_next_timer(const wf_worker *worker) {
   uint64_t next = worker->vm != NULL ? wf_timers_next(&worker->vm->timers) : WF_NEVER;
-  if (!has_two(worker)) return next;
+  if (!wf_worker_has_two(worker)) return next;
   uint64_t other = wf_timers_next(&worker->isolated->timers);
   return other < next ? other : next;
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "base/check.h"
 #include "loop/loop.h"
 #include "sched/deque.h"
 #include "sched/inbox.h"
@@ -44,6 +45,11 @@ typedef struct wf_worker {
   bool lingered;         // it has slept for long
   bool retired;          // its thread ends, for want of blocking calls
 } wf_worker;
+
+// Whether it has a second VM: the first one is the main VM then.
+static inline bool wf_worker_has_two(const wf_worker *worker) {
+  return WF_UNLIKELY(worker->isolated != NULL && worker->isolated != worker->vm);
+}
 
 typedef enum wf_outcome {
   WF_STOPPED,  // somebody set vm->stop
