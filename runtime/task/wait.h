@@ -21,9 +21,14 @@ typedef enum wf_reason {
   WF_WAIT_SELECT,
   WF_WAIT_SLEEP,
   WF_WAIT_MUTEX,
+  WF_WAIT_RWMUTEX,
+  WF_WAIT_COND,
   WF_WAIT_WAITGROUP,
+  WF_WAIT_SEMAPHORE,
+  WF_WAIT_ONCE,
   WF_WAIT_AWAIT,
   WF_WAIT_BLOCKING,
+  WF_WAIT_IO,
 } wf_reason;
 
 const char *wf_reason_name(wf_reason reason);

@@ -45,7 +45,7 @@ check_fanalyzer() {
 
 preprocess() {
     local flags
-    read -r -a flags <<<"$(pkg-config --cflags luajit libuv)"
+    read -r -a flags <<<"$(pkg-config --cflags luajit libuv libcares)"
     clang -E -C -std=c11 -D_GNU_SOURCE -DWEFT_DEBUG=1 -Iruntime -Iruntime/include -Ispec/c \
         "${flags[@]}" "$1"
 }

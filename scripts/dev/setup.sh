@@ -38,6 +38,7 @@ missing_for_build() {
     has_command pkg-config || echo pkg-config
     has_library luajit 'luajit-2*/lua.h' || luajit_dev_package
     has_library libuv uv.h || echo libuv1-dev
+    has_library libcares ares.h || echo libc-ares-dev
 }
 
 missing_for_go() { has_command go || echo golang-go; }
