@@ -6,7 +6,7 @@
 #include "task/scalar.h"
 
 // A ring begins with so many slots and grows up to the limit.
-enum { FIRST_SLOTS = WF_SIZE(1024, 2) };
+enum { FIRST_SLOTS = WF_SIZE(1024, 2), LINGER = WF_SIZE(100, 1) };
 
 static void free_ring(wf_shared *ch) {
   wf_mem_free(&ch->core.mem, ch->ring, ch->slots * sizeof *ch->ring);
@@ -30,6 +30,7 @@ static void push(wf_shared *ch, const wf_message *m) {
   ch->ring[wrap(ch, ch->at + ch->count)] = *m;
   ch->count++;
   if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) ch->carriers++;
+  wf_u64_store(&ch->news, wf_u64_load(&ch->news, WF_RELAXED) + 1, WF_RELAXED);
 }
 
 static void free_messages(wf_shared *ch) {
@@ -216,6 +217,11 @@ bool wf_shared_recv_number(wf_shared *ch, double *v) {
   wf_lock_release(&ch->core.lock);
   wf_remote_post(woken);
   return is_number;
+}
+
+void wf_shared_linger(const wf_shared *ch) {
+  uint64_t before = wf_u64_load(&ch->news, WF_RELAXED);
+  for (int i = 0; i < LINGER && wf_u64_load(&ch->news, WF_RELAXED) == before; i++) wf_pause();
 }
 
 void wf_shared_offer(wf_shared *ch, double value) {

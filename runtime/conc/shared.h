@@ -26,6 +26,7 @@ typedef struct wf_shared {
   uint32_t slots;      // of the ring
   uint32_t at, count;  // the next value to take, and how many there are
   uint32_t carriers;   // messages in it that hold cores
+  wf_atomic_u64 news;  // changes with each value that is buffered; a hint, read without the lock
   wf_message *ring;
   wf_message error;
   wf_rand rand;
@@ -59,6 +60,10 @@ wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remo
 // The same when that is a number and nobody has to wait; else nothing happens.
 bool wf_shared_send_number(wf_shared *ch, double v);
 bool wf_shared_recv_number(wf_shared *ch, double *v);
+
+// Waits for up to a few microseconds, about as long as somebody takes to send the next value: to
+// park and to be woken costs both sides more. For buffered channels, where nobody else is ready.
+void wf_shared_linger(const wf_shared *ch);
 
 // Of a timer: hands the number to a receiver, or buffers it when nothing is.
 void wf_shared_offer(wf_shared *ch, double value);

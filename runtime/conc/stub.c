@@ -212,6 +212,7 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   wf_shared_result result = wf_shared_recv(core, &m);
   if (result == WF_SHARED_BLOCK) {
     wf_check_can_park(vm, L, "recv");
+    if (core->limit > 1 && wf_vm_ready(vm) == 0) wf_shared_linger(core);
     wf_remote_place *place = prepare(vm, ch, WF_OP_RECV, ctx);
     if (place == NULL) wf_site_raise(L, "not enough memory");
     result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);

@@ -28,5 +28,6 @@ int main(void) {
   run("spec/c/crossing/functions.lua");
   run("spec/c/crossing/effects.lua");
   run("spec/c/crossing/channels.lua");
+  run("spec/c/crossing/garbage.lua");
   return check_done();
 }
