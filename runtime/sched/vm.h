@@ -35,7 +35,7 @@ typedef struct wf_vm_stats {
 
 // Blocks of 1, 2, 4, … 32 waiters are kept for reuse.
 enum { WF_WAIT_CLASSES = WF_SIZE(6, 1) };
-enum { WF_VM_RECENT = WF_SIZE(1024, 1) };
+enum { WF_VM_RECENT = WF_SIZE(4096, 1) };
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {
@@ -71,6 +71,7 @@ typedef struct wf_sites {
   uint32_t count, slots;
   bool moving;  // the list is, just now: for signal handlers
   wf_site_entry cache[WF_SITE_CACHE];
+  uint32_t named;  // the last one that came as text
 } wf_sites;
 
 // Tasks that may be interrupted (task/preempt.c).
@@ -190,6 +191,9 @@ typedef enum wf_vm_ref {
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
   WF_REF_KEYS,          // strings that were keys lately (task/codec.h)
   WF_REF_GUARD,         // task/guard.c
+  WF_REF_PACKAGE,       // the library: `package`,
+  WF_REF_PATH,          // and what path and cpath were in the main VM when a task was spawned last
+  WF_REF_CPATH,
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
