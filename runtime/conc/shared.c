@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "base/size.h"
+#include "task/record.h"
 #include "task/scalar.h"
 
 // A ring begins with so many slots and grows up to the limit.
@@ -208,15 +209,27 @@ bool wf_shared_send_number(wf_shared *ch, double v) {
   return wf_shared_send(ch, &m) == WF_SHARED_DONE;
 }
 
-bool wf_shared_recv_number(wf_shared *ch, double *v) {
+bool wf_shared_send_record(wf_shared *ch, uint32_t shape, const double *values) {
+  wf_message m;
+  wf_record_pack(&m, shape, values);
+  return wf_shared_send(ch, &m) == WF_SHARED_DONE;
+}
+
+static int read_plain(const wf_message *m, double *values) {
+  if (wf_scalar_unpack(m, values)) return WF_SHARED_NUMBER;
+  uint32_t shape = wf_record_unpack(m, values);
+  return shape != 0 ? (int)shape : WF_SHARED_NOTHING;
+}
+
+int wf_shared_recv_plain(wf_shared *ch, double *values) {
   wf_message m;
   wf_remote *woken = NULL;
   wf_lock_acquire(&ch->core.lock);
-  bool is_number = ch->count > 0 && wf_scalar_unpack(&ch->ring[ch->at], v);
-  if (is_number) (void)take(ch, &m, &woken);
+  int what = ch->count > 0 ? read_plain(&ch->ring[ch->at], values) : WF_SHARED_NOTHING;
+  if (what != WF_SHARED_NOTHING) (void)take(ch, &m, &woken);
   wf_lock_release(&ch->core.lock);
   wf_remote_post(woken);
-  return is_number;
+  return what;
 }
 
 void wf_shared_linger(const wf_shared *ch) {

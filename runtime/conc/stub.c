@@ -243,9 +243,18 @@ bool wf_stub_send_number(const void *proxy, double v) {
   return ch != NULL && !ch->system && wf_shared_send_number(wf_stub_core(ch), v);
 }
 
-bool wf_stub_recv_number(const void *proxy, double *v) {
+bool wf_stub_send_record(const void *proxy, uint32_t shape, const double *values) {
   const wf_chan *ch = known_stub(proxy);
-  return ch != NULL && wf_shared_recv_number(wf_stub_core(ch), v);
+  if (ch == NULL || ch->system) return false;
+  const wf_codec *codec = ch->obj.vm->codec;
+  // It may be a module by now.
+  if (codec == NULL || codec->modules_changed) return false;
+  return wf_shared_send_record(wf_stub_core(ch), shape, values);
+}
+
+int wf_stub_recv_plain(const void *proxy, double *values) {
+  const wf_chan *ch = known_stub(proxy);
+  return ch != NULL ? wf_shared_recv_plain(wf_stub_core(ch), values) : WF_SHARED_NOTHING;
 }
 
 bool wf_stub_close(wf_vm *vm, lua_State *L, wf_chan *ch, int err) {

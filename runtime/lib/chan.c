@@ -302,5 +302,6 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   wf_lib_add_address(L, "send_number_address", (void (*)(void))wf_stub_send_number);
-  wf_lib_add_address(L, "recv_number_address", (void (*)(void))wf_stub_recv_number);
+  wf_lib_add_address(L, "send_record_address", (void (*)(void))wf_stub_send_record);
+  wf_lib_add_address(L, "recv_plain_address", (void (*)(void))wf_stub_recv_plain);
 }

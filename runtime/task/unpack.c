@@ -5,6 +5,7 @@
 #include "task/core.h"
 #include "task/guard.h"
 #include "task/int64.h"
+#include "task/record.h"
 #include "task/scalar.h"
 
 static void push_number(wf_unpacker *r, uint8_t tag) {
@@ -343,7 +344,21 @@ static int read_guarded(lua_State *L, void *ud) {
   return (int)job->m->count;
 }
 
-// One number or short string, the commonest messages: false when it is another. Pushes it.
+static bool read_record(lua_State *L, const wf_message *m) {
+  double values[WF_RECORD_FIELDS];
+  uint32_t number = wf_record_unpack(m, values);
+  if (number == 0) return false;
+  const wf_record_shape *shape = wf_record_shape_at(number);
+  lua_createtable(L, 0, (int)shape->fields);
+  for (uint32_t i = 0; i < shape->fields; i++) {
+    lua_pushstring(L, shape->names[i]);
+    lua_pushnumber(L, values[i]);
+    lua_rawset(L, -3);
+  }
+  return true;
+}
+
+// One number, short string or record, the commonest messages: false when it is another. Pushes it.
 static bool read_scalar(lua_State *L, const wf_message *m) {
   double v;
   uint8_t tag = m->bytes[0];
@@ -353,7 +368,7 @@ static bool read_scalar(lua_State *L, const wf_message *m) {
              m->size == 1U + tag - WF_WIRE_SHORT) {
     lua_pushlstring(L, (const char *)m->bytes + 1, m->size - 1);
   } else {
-    return false;
+    return read_record(L, m);
   }
   return true;
 }

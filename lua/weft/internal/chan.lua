@@ -6,7 +6,7 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
-local type, tostring, ipairs, pcall = type, tostring, ipairs, pcall
+local type, tostring, ipairs = type, tostring, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 
@@ -91,15 +91,9 @@ end
 
 Shared.try_recv = raw_try_recv
 
--- Numbers that need not wait do not even leave the trace of compiled code: it calls C through the
--- FFI. So that is for whoever has the compiler on.
-local send_number, recv_number, number
-local has_ffi, ffi = pcall(require, "ffi")
-if has_ffi and jit.status() then
-  send_number = ffi.cast("bool (*)(const void *, double)", raw.send_number_address)
-  recv_number = ffi.cast("bool (*)(const void *, double *)", raw.recv_number_address)
-  number = ffi.new("double[1]")
-end
+-- What compiled code can send and receive without leaving its trace, if it need not wait:
+-- internal/record.lua, once a channel has crossed.
+local record
 
 -- The userdata that stands for the channel, or nil.
 local function userdata_of(self)
@@ -109,9 +103,10 @@ local function userdata_of(self)
 end
 
 function Shared.send(self, v, ctx)
-  if send_number and type(v) == "number" and ctx == nil then
+  if ctx == nil then
+    record = record or raw.import "record"
     local core = userdata_of(self)
-    if core and send_number(core, v) then return true end
+    if core and record.send(core, v) then return true end
   end
   return frame(self, v, ctx)
 end
@@ -119,9 +114,11 @@ end
 -- What was received by a task that waited cannot always be unpacked. Nobody but this frame can
 -- raise then.
 function Shared.recv(self, ctx)
-  if recv_number and ctx == nil then
+  if ctx == nil then
+    record = record or raw.import "record"
     local core = userdata_of(self)
-    if core and recv_number(core, number) then return number[0] end
+    local v = core and record.recv(core)
+    if v then return v end
   end
   local v, err, failed = recv(self, ctx)
   if failed then error(err, 0) end
