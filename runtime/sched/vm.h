@@ -91,14 +91,15 @@ typedef struct wf_preempt {
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
-  lua_State *L;               // the scheduler's own state: no task ever runs on it
-  lua_State *host;            // the main thread of the Lua state; NULL: not seen yet
-  struct wf_task *current;    // the task that runs now, NULL between tasks; the monitor peeks
-  lua_State *running;         // the innermost coroutine that weft resumed
-  bool chain_ok;              // every coroutine from the task down to `running` can yield
-  lua_State *broken_at;       // when not: the one whose stack holds the C function
-  bool main_failed;           // main has ended by an error that weft.on_panic's function got
-  bool stop;                  // run no further task: main has ended, or a panic
+  lua_State *L;             // the scheduler's own state: no task ever runs on it
+  lua_State *host;          // the main thread of the Lua state; NULL: not seen yet
+  struct wf_task *current;  // the task that runs now, NULL between tasks; the monitor peeks
+  const void *own;       // wf_task.own of the one that ran last: not NULL, its calls have to look
+  lua_State *running;    // the innermost coroutine that weft resumed
+  bool chain_ok;         // every coroutine from the task down to `running` can yield
+  lua_State *broken_at;  // when not: the one whose stack holds the C function
+  bool main_failed;      // main has ended by an error that weft.on_panic's function got
+  bool stop;             // run no further task: main has ended, or a panic
   atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
   bool hog;                   // set by the monitor: the slice is to be reported when it ends
   uint8_t task_flags;         // of a new task
@@ -190,6 +191,7 @@ typedef enum wf_vm_ref {
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
   WF_REF_KEYS,          // strings that were keys lately (task/codec.h)
   WF_REF_GUARD,         // task/guard.c
+  WF_REF_SCOPED,        // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
