@@ -145,12 +145,7 @@ static void give_up(wf_vm *vm, wf_remote_place *place) {
 }
 
 static int park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason) {
-  if (ctx != NULL) {
-    wf_waiter *waiter = vm->current->extra->waiters;
-    waiter->op = WF_OP_CONTEXT;
-    waiter->on = &ctx->obj;
-    wf_list_push(&ctx->waiters, &waiter->link);
-  }
+  if (ctx != NULL) wf_ctx_queue(ctx, vm->current->extra->waiters);
   return wf_park(vm, L, reason, lua_gettop(L));
 }
 
