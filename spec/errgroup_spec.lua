@@ -95,7 +95,7 @@ describe('errgroup: a failure', function()
     v, err = first(function() error(why) end)
     assert.is_nil(v)
     assert.is_true(rawequal(why, err))
-    assert.same({ nil, 'nil' }, { first(function() error(nil) end) })
+    has(select(2, first(function() error(nil) end)), 'nil value')
     assert.same({}, util.take_panics())
   end)
 

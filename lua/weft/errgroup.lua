@@ -28,7 +28,7 @@ end
 local function settle(self, ok, ...)
   local v, err = ...
   if not ok then
-    fail(self, v == nil and "nil" or v)
+    fail(self, v == nil and raw.error_text(v) or v)
   elseif not v then
     if err ~= nil then fail(self, err) end
   elseif type(v) == "string" and select("#", ...) == 1 then

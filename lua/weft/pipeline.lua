@@ -5,7 +5,7 @@
 -- unbuffered: who is fast waits for who is slow.
 local _, raw = ...
 
-local type, select, ipairs, unpack = type, select, ipairs, unpack
+local type, select, ipairs, unpack, getmetatable = type, select, ipairs, unpack, getmetatable
 local args, stage, spread = raw.import "args", raw.import "stage", raw.import "spread"
 local map, time = raw.import "stage_map", raw.require "weft.time"
 local take, give, channel = stage.take, stage.give, stage.channel
@@ -50,7 +50,8 @@ end
 ---@return weft.Chan
 function pipeline.from(source, ctx)
   local is_chan = stage.is_channel(source)
-  if not is_chan and type(source) ~= "table" and type(source) ~= "function" then
+  local is_list = type(source) == "table" and type(getmetatable(source)) ~= "string"
+  if not is_chan and not is_list and type(source) ~= "function" then
     raw.bad_arg(1, "from", "list, iterator or channel", source)
   end
   args.context(ctx, 2, "from")
@@ -58,7 +59,7 @@ function pipeline.from(source, ctx)
   if is_chan then
     stage.start(self, forward, self.inputs[1])
   else
-    stage.start(self, type(source) == "table" and give_list or give_each, source)
+    stage.start(self, is_list and give_list or give_each, source)
   end
   return self.views[1]
 end
@@ -138,8 +139,10 @@ end
 
 local function batch_items(self, input, n, seconds)
   local timer = seconds and time.timer(seconds)
-  local items, v, is_late = {}, nil, false
+  if timer then timer:stop() end
+  local items = {}
   repeat
+    local v, is_late
     if timer and items[1] ~= nil then
       v, is_late = stage.take_before(self, input, timer.c)
     else
