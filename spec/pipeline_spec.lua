@@ -252,7 +252,8 @@ describe('pipeline: on_error', function()
   end)
 
   it('that raises ends the pipeline', function()
-    local ch = map(from(numbers(6)), error, { on_error = function(err) error('worse ' .. err) end })
+    local function worse(err) error('worse ' .. err) end
+    local ch = map(from(numbers(6)), error, { on_error = worse })
     local list, err = collect(ch)
     assert.is_nil(list)
     has(err, 'worse 1')

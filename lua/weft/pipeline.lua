@@ -131,7 +131,7 @@ function pipeline.partition(ch, n, key)
   args.integer(n, 2, "partition", 1)
   local by = key == nil and itself or key
   if type(key) == "string" then by = function(v) return v[key] end end
-  if type(by) ~= "function" then raw.bad_arg(3, "partition", "function or name of a field", key) end
+  args.fn(by, 3, "partition", "function or name of a field")
   local self = stage.new({ ch }, nil, n)
   stage.start(self, give_by_key, self.inputs[1], by)
   return unpack(self.views, 1, n)

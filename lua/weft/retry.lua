@@ -2,7 +2,7 @@
 -- weft.retry: calls a function until it succeeds, with growing delays in between.
 local _, raw = ...
 
-local error, type, min = error, type, math.min
+local type, min = type, math.min
 local HUGE = math.huge
 local protect = raw.import("task").protect
 local args = raw.import "args"

@@ -21,7 +21,7 @@ local Supervisor = args.class "supervisor"
 
 ---@class weft.supervisor_options
 ---@field strategy? "one_for_one"|"one_for_all"|"rest_for_one" who is started again when a child
---- fails: it alone (default), all, or it and those that were added after it; never who has finished
+--- fails: it alone (default), all, or it and all that were added after it; not who has finished
 ---@field max_restarts? number more of them `within` so many seconds end it all; default 3
 ---@field within? number default 5
 ---@field backoff? number seconds before a child is started again; default 0

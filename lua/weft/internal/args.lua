@@ -21,8 +21,8 @@ function M.self(self, class, fname, var)
   end
 end
 
-function M.fn(v, arg, fname)
-  if type(v) ~= "function" then bad_arg(arg, fname, "function", v) end
+function M.fn(v, arg, fname, what)
+  if type(v) ~= "function" then bad_arg(arg, fname, what or "function", v) end
 end
 
 -- An integer of at least `least`; `what` tells which one it is.
@@ -57,8 +57,8 @@ function M.options(opts, arg, fname)
 end
 
 function M.context(ctx, arg, fname, what)
-  if ctx ~= nil and not raw.is_ctx(ctx) then bad_arg(arg, fname, (what or "") .. "context", ctx) end
-  return ctx
+  if ctx == nil or raw.is_ctx(ctx) then return ctx end
+  bad_arg(arg, fname, (what or "") .. "context", ctx)
 end
 
 return M

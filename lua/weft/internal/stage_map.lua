@@ -42,8 +42,8 @@ local function map_items(self, input, how)
   end
 end
 
--- The next item with a channel that closes when it is its turn (nil: it is), and one to close after
--- it. One worker at a time takes an item, so that turns are in the order of items.
+-- The next item with a channel that closes when it is its turn (nil: it is), and one to close
+-- after it. One worker at a time takes an item, so that turns are in the order of items.
 local function take_with_turn(self, input, line)
   if not line.take:lock(self.ctx) then return nil end
   local v
