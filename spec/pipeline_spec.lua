@@ -14,7 +14,6 @@ local function numbers(n)
 end
 
 local function double(v) return 2 * v end
-
 local function sorted(list)
   table.sort(list)
   return list

@@ -104,8 +104,9 @@ function errgroup.new(ctx) return new(args.context(ctx, 1, "new")) end
 ---@return weft.ErrGroup g, weft.Context ctx
 function errgroup.with_context(parent)
   if not raw.is_ctx(parent) then raw.bad_arg(1, "with_context", "context", parent) end
-  local g, ctx = new(), nil
-  ctx, g.cancel = context.with_cancel(parent)
+  local ctx, cancel = context.with_cancel(parent)
+  local g = new()
+  g.cancel = cancel
   return g, ctx
 end
 
