@@ -161,9 +161,9 @@ function M.new(channels, ctx, n)
     for _, above in ipairs(out and out.stage.watched or {}) do watch(self, above) end
   end
   self.ctx, self.cancel = context.with_cancel(self.watched[1] or context.background())
-  for i = 2, #self.watched do
-    local other = self.watched[i]
-    self.stops[i - 1] = context.after_func(other, function() halt(self, (other:err())) end)
+  -- All workers may be in a function of the script's, where they see no context.
+  for i, other in ipairs(self.watched) do
+    self.stops[i] = context.after_func(other, function() halt(self, (other:err())) end)
   end
   for i = 1, n do add_out(self, i) end
   for _, input in ipairs(self.inputs) do
