@@ -8,9 +8,10 @@ local _, raw = ...
 
 local type, select, setmetatable, pcall, error = type, select, setmetatable, pcall, error
 local HUGE = math.huge
-local protect, isolated = raw.import("task").protect, raw.import("future").isolated
+local task, isolated = raw.import "task", raw.import("future").isolated
+local protect, run_defers = task.protect, task.run_defers
 local args = raw.import "args"
-local go = raw.go
+local go, take_defers = raw.go, raw.take_defers
 local context, sync = raw.require "weft.context", raw.require "weft.sync"
 
 ---@class weft.errgroup
@@ -46,31 +47,34 @@ local function leave(self)
   self.tasks:done()
 end
 
--- Leaving is the last of the task's deferred calls: wait returns when all is over.
+-- After the task's own deferred calls, so that wait returns when all is over. (A deferred call of
+-- ours would see to that as well; with it a task took 1.7 µs instead of 0.5.)
+local function finish(self, ok, ...)
+  settle(self, ok, ...)
+  local list = take_defers()
+  if list then run_defers(list) end
+  return leave(self)
+end
+
 local function run(self, fn, ...)
-  local ok, err = pcall(raw.defer, leave, self)
-  if not ok then
-    fail(self, err)
-    return leave(self)
-  end
-  return settle(self, protect(fn, ...))
+  return finish(self, protect(fn, ...))
 end
 
 local function await(self, future) return settle(self, future:try()) end
 
-local function count(self)
+-- Starts the task in the place that it has been given.
+local function start(self, fn, ...)
+  if self.places then
+    local ok, err = pcall(go, run, self, fn, ...)
+    if not ok then
+      leave_place(self)
+      error(err, 0)
+    end
+  else
+    go(run, self, fn, ...)
+  end
   self.running = self.running + 1
   self.tasks:add(1)
-end
-
--- Starts the task in the place that it has been given.
-local function start(self, body, fn, ...)
-  local ok, err = pcall(go, body, self, fn, ...)
-  if not ok then
-    leave_place(self)
-    error(err, 0)
-  end
-  count(self)
 end
 
 -- An isolated task, and one here that waits for it.
@@ -80,7 +84,7 @@ local function start_isolated(self, fn, ...)
     leave_place(self)
     error(future, 0)
   end
-  start(self, run, await, self, future)
+  start(self, await, self, future)
 end
 
 local function take_place(self)
@@ -119,7 +123,7 @@ function Group:go(fn, ...)
   args.fn(fn, 1, "go")
   local ok, err = take_place(self)
   if not ok then return nil, err end
-  start(self, run, fn, ...)
+  start(self, fn, ...)
   return true
 end
 
@@ -142,7 +146,7 @@ function Group:try_go(fn, ...)
   args.self(self, Group, "try_go", "g")
   args.fn(fn, 1, "try_go")
   if self.places and not self.places:try_send(true) then return false end
-  start(self, run, fn, ...)
+  start(self, fn, ...)
   return true
 end
 
