@@ -23,8 +23,8 @@ return {
     { "a group's limit changes while tasks run", "errgroup",
       "if self.running > 0 then", "if self.running > 5 then" },
     { "a group's wait comes back before deferred calls", "errgroup",
-      "  return settle(self, protect(fn, ...))\nend",
-      "  settle(self, protect(fn, ...))\n  self.tasks:done()\n  self.tasks:add(1)\nend" },
+      "  if list then run_defers(list) end\n  return leave(self)\n",
+      "  leave(self)\n  if list then run_defers(list) end\n" },
   },
 
   { file = "lua/weft/singleflight.lua",
