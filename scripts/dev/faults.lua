@@ -10,8 +10,9 @@
 -- text to find must be there exactly once. Specs: "chan" is spec/chan_spec.lua, "embed/host" is
 -- spec/embed/host.c.
 
-local LISTS = { "bench.lua", "chan.lua", "codec.lua", "context.lua", "coroutine.lua", "helpers.lua",
-  "host.lua", "leaks.lua", "model.lua", "preempt.lua", "shared.lua", "task.lua", "time.lua", "workers.lua" }
+local LISTS = { "bench.lua", "chan.lua", "codec.lua", "context.lua", "coroutine.lua",
+  "helpers.lua", "host.lua", "leaks.lua", "model.lua", "preempt.lua", "shared.lua", "task.lua",
+  "time.lua", "workers.lua" }
 
 local here = arg[0]:match("^(.*)/[^/]*$")
 
