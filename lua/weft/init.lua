@@ -12,6 +12,13 @@ local choose = raw.import "select"
 ---@field time weft.time
 ---@field context weft.context
 ---@field sync weft.sync
+---@field errgroup weft.errgroup
+---@field singleflight weft.singleflight
+---@field rate weft.rate
+---@field retry fun(fn: fun(attempt: integer): (...: any), opts?: weft.retry_options): ...
+---@field pipeline weft.pipeline
+---@field broadcast weft.broadcast
+---@field supervisor weft.supervisor
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -145,7 +152,9 @@ weft.leaks = report.leaks
 ---@type fun(): table<string, number>
 weft.stats = raw.stats
 
-local modules = { time = true, context = true, sync = true }
+-- Loaded when they are first asked for.
+local modules = { time = true, context = true, sync = true, errgroup = true, singleflight = true,
+  rate = true, retry = true, pipeline = true, broadcast = true, supervisor = true }
 
 return setmetatable(weft, {
   __index = function(self, name)

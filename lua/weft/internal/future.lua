@@ -167,12 +167,15 @@ function M.async(fn, ...)
   return self
 end
 
-function M.parallel(fn, ...)
-  if type(fn) ~= "function" then raw.bad_arg(1, "parallel", "function", fn) end
+-- Starts fn(...) as an isolated task, for the call of this name.
+function M.isolated(name, fn, ...)
+  if type(fn) ~= "function" then raw.bad_arg(1, name, "function", fn) end
   local self = new_future()
-  raw.start_job(self, "parallel", fn, ...)
+  raw.start_job(self, name, fn, ...)
   return self
 end
+
+function M.parallel(fn, ...) return M.isolated("parallel", fn, ...) end
 
 function M.blocking(fn, ...)
   if type(fn) ~= "function" then raw.bad_arg(1, "blocking", "function", fn) end
