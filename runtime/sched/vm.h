@@ -135,6 +135,7 @@ typedef struct wf_vm {
   uint64_t objects;                  // shareable objects that still exist
   bool closing;      // the Lua state is about to go
   void *io_block;    // for reading (io/block.h)
+  struct wf_dns *dns;  // once a name has been looked up (io/dns.h)
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
   int main_ref;      // anchor of L
   int collected_kb;  // the heap after the last collection that a step has finished
