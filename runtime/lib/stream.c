@@ -239,9 +239,6 @@ static int l_io_words(lua_State *L) {
     case UV_EOF: lua_pushliteral(L, "eof"); return 2;
     case WF_IO_CLOSED: lua_pushliteral(L, "closed"); return 2;
     case WF_IO_TIMEOUT: lua_pushliteral(L, "timeout"); return 2;
-    case WF_IO_TOO_LONG:
-      lua_pushstring(L, lua_toboolean(L, 4) != 0 ? "line too long" : "too long");
-      return 2;
     default: break;
   }
   (void)uv_err_name_r(code, name, sizeof name);

@@ -11,14 +11,14 @@ function M.of(host, family, what, where, ctx, resolver)
   raw.check_can_park("lookup")
   local lookup, code = raw.net_lookup(host, family, resolver == "system")
   if not lookup then return raw.io_words(what, where, code) end
-  local list, err
+  local list, err, mark
   repeat
-    list, err = found(lookup, ctx)
+    list, err, mark = found(lookup, ctx)
   until list ~= true
   if list then return list end
   if list == false then return raw.io_words(what, where, err) end
   raw.net_lookup_left(lookup)
-  return nil, err
+  return raw.import("conn").ended(err, mark)
 end
 
 return M
