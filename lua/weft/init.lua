@@ -13,6 +13,9 @@ local choose = raw.import "select"
 ---@field context weft.context
 ---@field sync weft.sync
 ---@field net weft.net
+---@field stdin weft.Conn
+---@field stdout weft.Conn
+---@field stderr weft.Conn
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -148,10 +151,19 @@ weft.stats = raw.stats
 
 local modules = { time = true, context = true, sync = true, net = true }
 
+-- Standard input, output and error as connections.
+local streams = { stdin = 0, stdout = 1, stderr = 2 }
+
 return setmetatable(weft, {
   __index = function(self, name)
-    if not modules[name] then return nil end
-    local module = raw.require("weft." .. name)
+    local module
+    if streams[name] then
+      module = raw.import("conn").standard(streams[name], name)
+    elseif modules[name] then
+      module = raw.require("weft." .. name)
+    else
+      return nil
+    end
     rawset(self, name, module)
     return module
   end,

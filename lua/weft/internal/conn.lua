@@ -3,7 +3,7 @@
 -- with its stream (runtime/io/stream.h) at 0.
 local _, raw = ...
 
-local type, setmetatable, error = type, setmetatable, error
+local type, setmetatable, error, select = type, setmetatable, error, select
 local read, take, write, io_words = raw.stream_read, raw.stream_take, raw.stream_write, raw.io_words
 local SOME, EXACTLY, UNTIL, LINE, ALL = 0, 1, 2, 3, 4  -- runtime/io/stream.h: wf_read_mode
 local TOO_LONG = 3  -- runtime/io/handle.h: wf_io_code
@@ -19,6 +19,13 @@ local M = { Conn = Conn }
 -- A connection around the userdata of a stream.
 function M.wrap(stream)
   return setmetatable({ [0] = stream }, Conn)
+end
+
+-- Standard input (0), output (1) or error (2). One that is not open is one that has been closed.
+function M.standard(number, name)
+  local stream, code = raw.stream_standard(number)
+  if stream then return M.wrap(stream) end
+  raw.raise(select(2, io_words("weft." .. name, "descriptor " .. number, code)))
 end
 
 -- A wait has ended with a context; the task's own one raises (runtime/conc/scope.h).
