@@ -259,6 +259,16 @@ function conn.Conn:context(parent)
   return io_words("context", raw.stream_where(self), code)
 end
 
+-- A socket for datagrams at an address ("host:port"; without one: any port), or nil, err, code.
+---@param address? string
+---@return weft.Udp?, string?, string?
+function net.udp(address)
+  if address ~= nil then check_address(address, 1, "udp") end
+  local udp = raw.import "udp"
+  udp.split, udp.resolve = split, resolve
+  return udp.open(address)
+end
+
 local function is_listener(l) return type(l) == "table" and getmetatable(l) == "weft.listener" end
 
 -- Runs fn(conn, ctx) in a task for each connection of the listener, which is closed when that

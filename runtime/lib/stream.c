@@ -271,7 +271,8 @@ void wf_lib_open_stream(wf_vm *vm, lua_State *L) {
                                        {"stream_addr", l_stream_addr},
                                        {"stream_nodelay", l_stream_nodelay},
                                        {"stream_keepalive", l_stream_keepalive},
-                                       {"stream_where", l_stream_where},       {"stream_standard", l_stream_standard},
+                                       {"stream_where", l_stream_where},
+                                       {"stream_standard", l_stream_standard},
                                        {"io_words", l_io_words},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
