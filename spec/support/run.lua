@@ -9,6 +9,8 @@
 -- (support/util.lua). --pattern P runs the tests whose
 -- file and full name match P, a Lua pattern or plain text. WEFT_JIT=off: interpreted. Last line:
 -- "N passed, N failed".
+-- With --real, and without --clock=virtual, the specs run by the machine's clock: those that have a
+-- line `-- Clock: real`, whose subject is what other programs and the system do.
 
 local here = arg[0]:match('^(.*)/[^/]*$') or '.'
 local spec_dir = here .. '/..'
@@ -26,6 +28,7 @@ end
 -- An `it` that has waited for longer, in virtual seconds, waits for something that never comes;
 -- one that is found waiting this often goes round for ever. (No timer of a spec is due just then.)
 local LIMIT, ROUNDS = 1e6 + 1 / 3, 10
+local REAL_LIMIT = 30
 
 local function fail_usage(message)
   io.stderr:write('run.lua: ', message, '\n')
@@ -38,6 +41,9 @@ local function parse(args)
     if args[i] == '--pattern' then
       pattern = args[i + 1] or fail_usage '--pattern needs a value'
       i = i + 2
+    elseif args[i] == '--real' then
+      LIMIT, ROUNDS = REAL_LIMIT, 1
+      i = i + 1
     elseif args[i]:sub(1, 1) == '-' then
       fail_usage('unknown option ' .. args[i])
     else
@@ -48,10 +54,21 @@ local function parse(args)
   return pattern, files
 end
 
+local function is_real(path)
+  local file = assert(io.open(path))
+  local head = file:read(1000)
+  file:close()
+  return head:find('\n-- Clock: real', 1, true) ~= nil
+end
+
 local function all_specs()
   local files = {}
   local p = assert(io.popen("ls '" .. spec_dir .. "'/*_spec.lua"))
-  for line in p:lines() do files[#files + 1] = line:gsub('/support/%.%./', '/') end
+  for line in p:lines() do
+    if LIMIT ~= REAL_LIMIT == not is_real(line) then
+      files[#files + 1] = line:gsub('/support/%.%./', '/')
+    end
+  end
   p:close()
   return files
 end
@@ -238,7 +255,7 @@ end
 local function main()
   local pattern, files = parse(arg)
   if os.getenv 'WEFT_JIT' == 'off' then jit.off() end
-  need_virtual_clock()
+  if LIMIT ~= REAL_LIMIT then need_virtual_clock() end
   proc.bin = binary()
   weft.on_panic(util.on_panic)
   local busted = require 'busted.core'()
