@@ -12,6 +12,7 @@ local choose = raw.import "select"
 ---@field time weft.time
 ---@field context weft.context
 ---@field sync weft.sync
+---@field fs weft.fs
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -145,7 +146,7 @@ weft.leaks = report.leaks
 ---@type fun(): table<string, number>
 weft.stats = raw.stats
 
-local modules = { time = true, context = true, sync = true }
+local modules = { time = true, context = true, sync = true, fs = true }
 
 return setmetatable(weft, {
   __index = function(self, name)

@@ -116,6 +116,8 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_preempt(vm, L);
   wf_lib_open_codec(vm, L);
   wf_lib_open_spawn(vm, L);
+  wf_lib_open_call(vm, L);
+  wf_lib_open_fs(vm, L);
   static const luaL_Reg functions[] = {{"import", l_import}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   lua_pushstring(L, WEFT_VERSION);

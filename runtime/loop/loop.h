@@ -10,9 +10,16 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/list.h"
+
 typedef struct wf_loop {
   uv_loop_t uv;
   int wake_fds[2];  // an eventfd, or a pipe's two ends; -1: no wakes
+  // Calls on other threads (loop/pool.h).
+  uint32_t jobs;         // that have not come back
+  wf_link finished;      // of these; under the pool's lock
+  uv_async_t jobs_done;  // tells of them
+  bool has_jobs_done;
 } wf_loop;
 
 // 0, or a libuv error code.
@@ -37,7 +44,8 @@ void wf_loop_take_wakes(wf_loop *loop);
 void wf_loop_turn(wf_loop *loop);
 
 // Waits until something happens on the loop or `timeout_ns` have gone by (WF_NEVER: no limit), and
-// runs it. Returns early when a signal arrives.
+// runs it. Returns early when a signal arrives, or when the last turn has left new watchers. A turn
+// comes before it, and a look at who has become ready by that.
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns);
 
 #endif
