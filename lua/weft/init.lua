@@ -13,6 +13,7 @@ local choose = raw.import "select"
 ---@field context weft.context
 ---@field sync weft.sync
 ---@field fs weft.fs
+---@field signal weft.signal
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -146,7 +147,7 @@ weft.leaks = report.leaks
 ---@type fun(): table<string, number>
 weft.stats = raw.stats
 
-local modules = { time = true, context = true, sync = true, fs = true }
+local modules = { time = true, context = true, sync = true, fs = true, signal = true }
 
 return setmetatable(weft, {
   __index = function(self, name)

@@ -118,6 +118,7 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_spawn(vm, L);
   wf_lib_open_call(vm, L);
   wf_lib_open_fs(vm, L);
+  wf_lib_open_signal(vm, L);
   static const luaL_Reg functions[] = {{"import", l_import}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   lua_pushstring(L, WEFT_VERSION);
