@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "io/block.h"
+#include "io/stream.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
@@ -114,6 +116,7 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->is_virtual = config->clock == WEFT_CLOCK_VIRTUAL;
   rt->warn_pending = config->warn_pending != 0;
   rt->warn_leaks = config->warn_leaks != 0;
+  rt->warn_unclosed = config->warn_unclosed != 0;
   rt->hog_ns = (uint64_t)config->warn_hog_ms * 1000000;
   rt->preempt_all = config->preempt != 0;
   rt->log = config->on_log != NULL ? config->on_log : to_stderr;
@@ -195,6 +198,7 @@ void wf_api_free(weft *w) {
     wf_tasks_free(&rt->vm);
     wf_sites_free(&rt->vm);
     wf_codec_free(&rt->vm);
+    wf_block_free(&rt->vm, WF_STREAM_BLOCK);
     wf_vm_deinit(&rt->vm);
   }
   if (w->has_loop) wf_loop_close(&rt->worker.loop);

@@ -95,7 +95,9 @@ int luaopen_weft(lua_State *L) { return open_module(L, "weft"); }
 WEFT_API int luaopen_weft_time(lua_State *L);
 WEFT_API int luaopen_weft_context(lua_State *L);
 WEFT_API int luaopen_weft_sync(lua_State *L);
+WEFT_API int luaopen_weft_net(lua_State *L);
 
 int luaopen_weft_time(lua_State *L) { return open_module(L, "weft.time"); }
 int luaopen_weft_context(lua_State *L) { return open_module(L, "weft.context"); }
 int luaopen_weft_sync(lua_State *L) { return open_module(L, "weft.sync"); }
+int luaopen_weft_net(lua_State *L) { return open_module(L, "weft.net"); }

@@ -14,6 +14,8 @@ local choose = raw.import "select"
 ---@field sync weft.sync
 ---@field fs weft.fs
 ---@field signal weft.signal
+---@field process weft.process
+---@field net weft.net
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -147,7 +149,9 @@ weft.leaks = report.leaks
 ---@type fun(): table<string, number>
 weft.stats = raw.stats
 
-local modules = { time = true, context = true, sync = true, fs = true, signal = true }
+local modules = {
+  time = true, context = true, sync = true, net = true, fs = true, signal = true, process = true,
+}
 
 return setmetatable(weft, {
   __index = function(self, name)

@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "base/size.h"
+#include "io/handle.h"
 #include "task/mark.h"
 #include "task/remote.h"
 
@@ -42,6 +43,7 @@ static void wake_all(wf_event *event, bool closed) {
       wf_list_remove(event->waiters.next);
       continue;
     }
+    wf_handle_happened(task->vm);
     wf_claim(task);
     if (closed) {
       lua_pushnil(task->at);

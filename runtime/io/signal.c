@@ -8,6 +8,7 @@
 
 #include "base/lock.h"
 #include "conc/stub.h"
+#include "io/handle.h"
 #include "sched/runtime.h"
 #include "task/mark.h"
 #include "task/site.h"
@@ -87,6 +88,7 @@ static void has_come(uv_signal_t *handle, int number) {
   (void)number;
   if (s == NULL) return;
   wf_vm *vm = s->obj.vm;
+  wf_handle_happened(vm);
   // Without memory it is missed, as where there is no room.
   if (wf_vm_call_protected(vm, deliver, s) != 0) lua_pop(vm->L, 1);
 }

@@ -48,6 +48,10 @@ static void push_label(lua_State *L, const wf_task *task) {
   if (task->state == WF_PARKED && !task->timed) on = task->wait.waiter.on;
   if (on != NULL && on->label != NULL) {
     lua_pushstring(L, on->label);
+  } else if (on != NULL && on->kind->describe != NULL) {
+    char text[256];
+    on->kind->describe(on, task, text, sizeof text);
+    lua_pushstring(L, text);
   } else {
     lua_pushnil(L);
   }

@@ -12,6 +12,16 @@
 #include "base/check.h"
 #include "loop/clock.h"
 
+_Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
+
+// What is there to be run, now.
+static int turn(wf_loop *loop) {
+  wf_loop_here = true;
+  int more = uv_run(&loop->uv, UV_RUN_NOWAIT);
+  wf_loop_here = false;
+  return more;
+}
+
 int wf_loop_init(wf_loop *loop) {
   loop->wake_fds[0] = loop->wake_fds[1] = -1;
   loop->jobs = 0;
@@ -58,14 +68,14 @@ void wf_loop_close(wf_loop *loop) {
   if (loop->wake_fds[1] != loop->wake_fds[0]) (void)close(loop->wake_fds[1]);
   loop->wake_fds[0] = loop->wake_fds[1] = -1;
   uv_walk(&loop->uv, close_handle, NULL);
-  while (uv_run(&loop->uv, UV_RUN_NOWAIT) != 0) {
+  while (turn(loop) != 0) {
   }
   int rc = uv_loop_close(&loop->uv);
   WF_ASSERT(rc == 0);
   (void)rc;
 }
 
-void wf_loop_turn(wf_loop *loop) { (void)uv_run(&loop->uv, UV_RUN_NOWAIT); }
+void wf_loop_turn(wf_loop *loop) { (void)turn(loop); }
 
 static void poll_fds(struct pollfd *fds, nfds_t n, uint64_t timeout_ns) {
 #ifdef __linux__
@@ -87,9 +97,13 @@ static bool has_new_watchers(const wf_loop *loop) {
 }
 
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
-  bool wakes = loop->wake_fds[0] >= 0, pending = wf_loop_pending(loop);
-  if (!pending && timeout_ns == WF_NEVER && !wakes) return;
+  bool wakes = loop->wake_fds[0] >= 0;
+  loop->happened = false;
+  // A turn first: it registers new watchers with the kernel and may already have something to run.
+  if (turn(loop) == 0 && timeout_ns == WF_NEVER && !wakes) return;
+  if (loop->happened) return;
   // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
+  bool pending = wf_loop_pending(loop);
   int uv_ms = pending ? uv_backend_timeout(&loop->uv) : -1;
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
   if (pending && has_new_watchers(loop)) timeout_ns = 0;
@@ -100,5 +114,5 @@ void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
     if (fds[1].revents != 0) wf_loop_take_wakes(loop);
   }
   uv_update_time(&loop->uv);
-  (void)uv_run(&loop->uv, UV_RUN_NOWAIT);
+  (void)turn(loop);
 }

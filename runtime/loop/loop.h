@@ -20,7 +20,12 @@ typedef struct wf_loop {
   wf_link finished;      // of these; under the pool's lock
   uv_async_t jobs_done;  // tells of them
   bool has_jobs_done;
+  bool happened;    // a callback has given somebody something to do: wf_loop_wait does not wait
 } wf_loop;
+
+// Whether this thread is inside of an event loop, or a write of weft's own; read by a signal handler
+// (io/sigpipe.h).
+extern _Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
 
 // 0, or a libuv error code.
 int wf_loop_init(wf_loop *loop);
@@ -44,8 +49,7 @@ void wf_loop_take_wakes(wf_loop *loop);
 void wf_loop_turn(wf_loop *loop);
 
 // Waits until something happens on the loop or `timeout_ns` have gone by (WF_NEVER: no limit), and
-// runs it. Returns early when a signal arrives, or when the last turn has left new watchers. A turn
-// comes before it, and a look at who has become ready by that.
+// runs it. Returns early when a signal arrives.
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns);
 
 #endif

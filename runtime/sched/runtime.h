@@ -80,6 +80,7 @@ typedef struct wf_runtime {
   bool preempt_all;     // every task may be interrupted
   bool warn_pending;    // list the tasks that the end of main cuts off
   bool warn_leaks;      // list the tasks that can never wake when main ends
+  bool warn_unclosed;   // report handles that are collected without having been closed
   bool module_mode;     // the host is not weft: nothing here may end the process or replace stdio
   wf_mail out_of_memory;  // of another VM that has none for a report
   wf_atomic_u64 out_of_memory_posted;

@@ -232,8 +232,6 @@ static bool sleep_announced(wf_worker *w, bool *quiet) {
   wf_workers *workers = w->rt->workers;
   if (is_more(w) || !wf_inbox_doze(&w->inbox)) return true;
   if (wf_u64_load(&workers->stopping, WF_ACQUIRE) != 0) return true;
-  wf_loop_turn(&w->loop);
-  if (any_ready(w)) return true;
   uint64_t next = wf_worker_next_timer(w), timeout = next;
   bool pending = wf_loop_pending(&w->loop);
   *quiet = !pending && (next == WF_NEVER || w->rt->is_virtual);

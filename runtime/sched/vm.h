@@ -134,6 +134,8 @@ typedef struct wf_vm {
   wf_link held;            // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;                  // shareable objects that still exist
+  bool closing;      // the Lua state is about to go
+  void *io_block;    // for reading (io/block.h)
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
   int main_ref;      // anchor of L
   int collected_kb;  // the heap after the last collection that a step has finished

@@ -74,14 +74,14 @@ bool wf_worker_jump(wf_worker *worker) {
 static bool wait_for_more(wf_worker *worker) {
   wf_vm *vm = worker->vm;
   worker->rt->hooks->settle(vm);
-  wf_loop_turn(&worker->loop);
   if (wf_worker_has_ready(vm)) return true;
   bool pending = wf_loop_pending(&worker->loop);
   uint64_t next = wf_timers_next(&vm->timers);
   if (!pending && next == WF_NEVER) return false;
   // A virtual clock stands still while a thread makes a call for a task: that takes no time.
   if (vm->clock.is_virtual && next != WF_NEVER && worker->loop.jobs == 0) {
-    (void)wf_worker_jump(worker);
+    if (pending) wf_loop_turn(&worker->loop);
+    if (!wf_worker_has_ready(vm)) (void)wf_worker_jump(worker);
     return true;
   }
   uint64_t now = wf_clock_now(&vm->clock);

@@ -8,7 +8,7 @@
 #include "task/core.h"
 #include "task/site.h"
 
-const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
+const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle;
 
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag) {
   if (vm->orphaned) wf_site_raise(L, "weft has been closed");
@@ -52,6 +52,7 @@ bool wf_obj_release(wf_held *held) {
 }
 
 void wf_obj_release_all(wf_vm *vm) {
+  vm->closing = true;
   while (!wf_list_empty(&vm->held)) {
     wf_obj *obj = wf_container_of(vm->held.next, wf_held, link)->obj;
     obj->kind->let_go(obj);
@@ -84,7 +85,8 @@ static wf_obj *view_of(lua_State *L, int idx) {
 }
 
 wf_obj *wf_obj_any(lua_State *L, int idx) {
-  static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue};
+  static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue,
+                                     &wf_tag_handle};
   for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
     wf_obj *obj = wf_obj_at(L, idx, tags[i]);
     if (obj == NULL) obj = wf_obj_in_table(L, idx, tags[i]);

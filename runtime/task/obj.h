@@ -25,6 +25,8 @@ typedef struct wf_kind {
   // Marks what whoever has the object can bring about: tasks that wake, functions that start
   // (task/mark.h). NULL: nothing.
   void (*visit)(wf_obj *obj, struct wf_mark *m);
+  // What `task` (NULL: anybody) waits for on it, where it has no label: at most `size` bytes.
+  void (*describe)(const wf_obj *obj, const struct wf_task *task, char *buf, size_t size);
   // How they come to be shared with other VMs (task/promote.h). NULL: they do not cross.
   const struct wf_share *share;
 } wf_kind;
@@ -52,7 +54,7 @@ typedef struct wf_proxy {
 
 // What a userdata is. Tags tell a proxy that stands for itself from one that only counts inside
 // its table.
-extern const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue;
+extern const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle;
 
 // Pushes a userdata proxy for a new object of `kind`, which it owns. Raises when memory is out.
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag);

@@ -1,0 +1,217 @@
+-- SPDX-License-Identifier: MIT
+-- Connections: what weft.net, weft.process and weft.stdin give to read from and write to. A table
+-- with its stream (runtime/io/stream.h) at 0.
+local _, raw = ...
+
+local type, setmetatable, error = type, setmetatable, error
+local read, take, write, io_words = raw.stream_read, raw.stream_take, raw.stream_write, raw.io_words
+local SOME, EXACTLY, UNTIL, LINE, ALL = 0, 1, 2, 3, 4  -- runtime/io/stream.h: wf_read_mode
+local BLOCK, HUGE = 65536, math.huge
+
+---@class weft.Conn
+local Conn = {}
+Conn.__index = Conn
+Conn.__metatable = "weft.conn"
+
+local M = { Conn = Conn }
+
+-- A connection around the userdata of a stream.
+function M.wrap(stream)
+  return setmetatable({ [0] = stream }, Conn)
+end
+
+-- The results of a call that has failed: `ok` is false, and `err` a code, or it is nil, and the
+-- context has ended.
+local function fail(self, what, ok, err, is_line)
+  if ok == nil then
+    raw.stream_left(self)
+    return nil, err
+  end
+  return io_words(what, raw.stream_where(self), err, is_line)
+end
+M.fail = fail
+
+local function some(self, mode, n, sep, ctx)
+  local data, err = read(self, mode, n, sep, ctx)
+  if data == true then data, err = take(self, mode, n, sep) end
+  if data then return data end
+  return fail(self, "read", data, err, mode == LINE)
+end
+
+-- The limit and the context of a call that may have either.
+local function limit(n, ctx, default, least, arg, fname)
+  if type(n) == "table" and ctx == nil then n, ctx = nil, n end
+  if n == nil then return default, ctx end
+  if type(n) ~= "number" or not (n >= least) or (n % 1 ~= 0 and n ~= HUGE) then
+    raw.bad_arg(arg, fname, "integer >= " .. least, n)
+  end
+  return n, ctx
+end
+
+-- Some bytes, at most `max` (64 KiB); nil, "eof" at the end.
+---@param max? integer
+---@param ctx? weft.Context
+---@return string?, string?, string?
+function Conn:read(max, ctx)
+  if max ~= nil then max, ctx = limit(max, ctx, BLOCK, 1, 1, "read") end
+  return some(self, SOME, max or BLOCK, nil, ctx)
+end
+
+-- Exactly `n` bytes; nil, "eof" when there are fewer, which stay readable.
+---@param n integer
+---@param ctx? weft.Context
+---@return string?, string?, string?
+function Conn:read_exactly(n, ctx)
+  if type(n) ~= "number" then raw.bad_arg(1, "read_exactly", "integer >= 0", n) end
+  n = limit(n, false, nil, 0, 1, "read_exactly")
+  return some(self, EXACTLY, n, nil, ctx)
+end
+
+-- All up to the next `s`, and that; nil, "too long" when it does not begin within `max` bytes, and
+-- nil, "eof" when it does not come. All stays readable then.
+---@param s string
+---@param max? integer
+---@param ctx? weft.Context
+---@return string?, string?, string?
+function Conn:read_until(s, max, ctx)
+  if type(s) ~= "string" or s == "" then
+    raw.bad_arg(1, "read_until", "string that is not empty", s)
+  end
+  max, ctx = limit(max, ctx, HUGE, 0, 2, "read_until")
+  return some(self, UNTIL, max, s, ctx)
+end
+
+-- The next line, without its end ("\n" or "\r\n"); nil, "line too long" when it has more than `max`
+-- bytes (64 KiB), and nil, "eof" when its end does not come. What there is stays readable then.
+---@param max? integer
+---@param ctx? weft.Context
+---@return string?, string?, string?
+function Conn:read_line(max, ctx)
+  if max ~= nil then max, ctx = limit(max, ctx, BLOCK, 0, 1, "read_line") end
+  return some(self, LINE, max or BLOCK, nil, ctx)
+end
+
+-- All until the end; nil, "too long" when it is more than `max` bytes.
+---@param max? integer
+---@param ctx? weft.Context
+---@return string?, string?, string?
+function Conn:read_all(max, ctx)
+  max, ctx = limit(max, ctx, HUGE, 0, 1, "read_all")
+  return some(self, ALL, max, nil, ctx)
+end
+
+-- Iterates over the lines, until the end, or until it is closed; what follows the last line end is
+-- a line too. Raises other errors.
+---@param max? integer
+---@return fun(): string?
+function Conn:lines(max)
+  max = limit(max, false, BLOCK, 0, 1, "lines")
+  return function()
+    local line, err = self:read_line(max)
+    if line then return line end
+    if err == "eof" then
+      line = self:read_all(max)
+      if line and line ~= "" then return line end
+    elseif err ~= "closed" then
+      error(err, 2)
+    end
+    return nil
+  end
+end
+
+local function wrote(self, ok, err)
+  if ok then return true end
+  return fail(self, "write", ok, err)
+end
+
+-- Writes strings and numbers; true when the system has taken all of it. A context may come last.
+-- Writes of several tasks are kept apart. One that is cancelled, or out of time, before any of it
+-- was taken has not happened; of one that had begun the rest still goes out, before any other.
+---@param ... string|number|weft.Context
+---@return true?, string?, string?
+function Conn:write(...)
+  return wrote(self, write(self, ...))
+end
+
+-- Closes it; whoever waits on it gets nil, "closed".
+---@return true?, string?
+function Conn:close()
+  local ok, code = raw.stream_close(self)
+  if ok then return true end
+  return io_words("close", "", code)
+end
+
+-- No more writes: the peer comes to the end when it has read what was written before.
+---@param ctx? weft.Context
+---@return true?, string?, string?
+function Conn:close_write(ctx)
+  local ok, err = raw.stream_shut(self, ctx)
+  if ok then return true end
+  return fail(self, "close_write", ok, err)
+end
+
+-- Each operation that begins from now on gives up after `s` seconds: nil, "timeout". Nil: none does.
+---@param s? number
+function Conn:set_timeout(s)
+  if s ~= nil and (type(s) ~= "number" or not (s > 0)) then
+    raw.bad_arg(1, "set_timeout", "number of seconds > 0, or nil", s)
+  end
+  raw.stream_timeout(self, s)
+end
+
+-- All operations give up at that time of weft.time.now's clock, those included that wait now. Nil:
+-- no deadline.
+---@param at? number
+function Conn:set_deadline(at)
+  if at ~= nil then
+    if type(at) ~= "number" or at ~= at then
+      raw.bad_arg(1, "set_deadline", "time as number, or nil", at)
+    elseif at < 1e8 then
+      raw.raise(("bad argument #1 to 'set_deadline' (time of weft.time.now's clock expected, got "
+        .. "%s: use time.now() + seconds)"):format(at))
+    end
+    at = at - raw.now()
+  end
+  raw.stream_deadline(self, at)
+end
+
+local function address(self, peer)
+  local text, code = raw.stream_addr(self, peer)
+  if text then return text end
+  return io_words(peer and "remote_addr" or "local_addr", raw.stream_where(self), code)
+end
+
+-- "127.0.0.1:80", "[::1]:80", a path ("" for a socket without one).
+---@return string?, string?, string?
+function Conn:local_addr() return address(self, false) end
+
+---@return string?, string?, string?
+function Conn:remote_addr() return address(self, true) end
+
+-- Whether small writes go out at once (they do at first), instead of waiting for more.
+---@param on boolean
+---@return true?, string?, string?
+function Conn:nodelay(on)
+  if type(on) ~= "boolean" then raw.bad_arg(1, "nodelay", "boolean", on) end
+  local ok, code = raw.stream_nodelay(self, on)
+  if ok then return true end
+  return fail(self, "nodelay", ok, code)
+end
+
+-- Asks a silent peer whether it still lives, after `s` seconds; nil: never.
+---@param s? number
+---@return true?, string?, string?
+function Conn:keepalive(s)
+  if s ~= nil and (type(s) ~= "number" or not (s >= 1 and s <= 32767)) then
+    raw.bad_arg(1, "keepalive", "number of seconds from 1 to 32767, or nil", s)
+  end
+  local ok, code = raw.stream_keepalive(self, s)
+  if ok then return true end
+  return fail(self, "keepalive", ok, code)
+end
+
+function Conn.__tostring(self)
+  return raw.label(self) or raw.stream_where(self)
+end
+
+return M

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+#include "io/intake.h"
+
+#include <string.h>
+
+#include "io/block.h"
+#include "sched/runtime.h"
+
+enum { MIN_ROOM = WF_SIZE(4096, 4), SMALLEST = WF_SIZE(64, 1) };
+
+static size_t unread(const wf_stream *s) { return s->end - s->start; }
+
+// Where the end of the separator is, from `start` on; 0: nowhere. What has been looked through
+// before is not looked through again.
+static size_t find(wf_stream *s, const wf_want *want) {
+  const char *from = s->buf + s->start;
+  size_t size = unread(s), back = want->sep_size - 1;
+  size_t skip = s->scanned > back ? s->scanned - back : 0;
+  if (size < want->sep_size) return 0;
+  const char *at = memmem(from + skip, size - skip, want->sep, want->sep_size);
+  s->scanned = size;
+  return at != NULL ? (size_t)(at - from) + want->sep_size : 0;
+}
+
+// How many bytes are the answer to the want. False: none yet, or *code instead.
+static bool answer(wf_stream *s, const wf_want *want, size_t *bytes, int *code) {
+  size_t size = unread(s);
+  *code = 0;
+  *bytes = 0;
+  switch (want->mode) {
+    case WF_READ_SOME:
+      *bytes = size < want->n ? size : want->n;
+      if (size > 0) return true;
+      break;
+    case WF_READ_EXACTLY:
+      *bytes = want->n;
+      if (size >= want->n) return true;
+      break;
+    case WF_READ_UNTIL:
+    case WF_READ_LINE:
+      *bytes = find(s, want);
+      if (*bytes > 0 && *bytes - want->sep_size <= want->n) return true;
+      if (*bytes > 0 || size >= want->n + want->sep_size) *code = WF_IO_TOO_LONG;
+      break;
+    case WF_READ_ALL:
+      *bytes = size;
+      if (size > want->n) {
+        *code = WF_IO_TOO_LONG;
+      } else if (s->end_code == UV_EOF) {
+        return true;
+      }
+      break;
+  }
+  if (*code == 0) *code = s->end_code;
+  return false;
+}
+
+static void release(wf_stream *s) {
+  if (s->buf == NULL) return;
+  if (s->capacity == WF_STREAM_BLOCK) {
+    wf_block_give(s->h.obj.vm, s->buf, WF_STREAM_BLOCK);
+  } else {
+    wf_mem_free(wf_obj_mem(&s->h.obj), s->buf, s->capacity);
+  }
+  s->buf = NULL;
+  s->start = s->end = s->capacity = 0;
+}
+
+void wf_intake_free(wf_stream *s) { release(s); }
+
+static void consume(wf_stream *s, size_t bytes) {
+  s->start += bytes;
+  s->scanned = 0;
+  s->scanned_by = 0;
+  if (s->start == s->end) release(s);
+}
+
+// Reading goes on when there is room again.
+static void resume(wf_stream *s) {
+  if (!s->reading && s->end_code == 0 && unread(s) < WF_STREAM_AHEAD / 2) (void)wf_intake_start(s);
+}
+
+static void push(lua_State *L, wf_stream *s, const wf_want *want, size_t bytes) {
+  const char *at = s->buf != NULL ? s->buf + s->start : "";
+  size_t size = bytes;
+  if (want->mode == WF_READ_LINE) {
+    size--;
+    if (size > 0 && at[size - 1] == '\r') size--;
+  }
+  lua_pushlstring(L, at, size);
+}
+
+static wf_intake_result result(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
+  size_t bytes;
+  if (!answer(s, want, &bytes, code)) return *code != 0 ? WF_INTAKE_CODE : WF_INTAKE_WAIT;
+  push(L, s, want, bytes);
+  consume(s, bytes);
+  resume(s);
+  return WF_INTAKE_BYTES;
+}
+
+wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
+  if (s->due || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;
+  s->scanned = 0;
+  return result(L, s, want, code);
+}
+
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
+  s->due = false;
+  if (!wf_stream_is_open(s)) {
+    *code = WF_IO_CLOSED;
+    return WF_INTAKE_CODE;
+  }
+  s->scanned = 0;
+  wf_intake_result r = result(L, s, want, code);
+  if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
+  return r;
+}
+
+wf_want wf_intake_want(lua_State *L, int first) {
+  wf_want want = {.mode = (wf_read_mode)lua_tointeger(L, first)};
+  double n = lua_tonumber(L, first + 1);
+  want.n = n < (double)(SIZE_MAX / 4) ? (size_t)n : SIZE_MAX / 4;
+  if (want.mode == WF_READ_LINE) {
+    want.sep = "\n";
+    want.sep_size = 1;
+  } else if (want.mode == WF_READ_UNTIL) {
+    want.sep = lua_tolstring(L, first + 2, &want.sep_size);
+  }
+  return want;
+}
+
+void wf_intake_serve(wf_stream *s) {
+  wf_obj_ref(&s->h.obj);
+  while (!s->due && !wf_list_empty(&s->readers)) {
+    wf_task *task = wf_container_of(s->readers.next, wf_waiter, link)->task;
+    wf_want want = wf_intake_want(task->at, 2);
+    size_t bytes;
+    int code;
+    if (s->scanned_by != task->id) s->scanned = 0;
+    s->scanned_by = task->id;
+    if (!answer(s, &want, &bytes, &code) && code == 0) break;
+    s->due = wf_handle_wake(&s->readers, 0);
+  }
+  wf_stream_settle(s);
+  wf_obj_unref(&s->h.obj);
+}
+
+// libuv's side ---------------------------------------------------------------------------------
+
+static bool grow(wf_stream *s) {
+  if (s->start > 0) {
+    memmove(s->buf, s->buf + s->start, unread(s));
+    s->end -= s->start;
+    s->start = 0;
+    if (s->capacity - s->end >= MIN_ROOM) return true;
+  }
+  wf_mem *mem = wf_obj_mem(&s->h.obj);
+  bool small = s->capacity < WF_STREAM_BLOCK;
+  size_t capacity = small ? WF_STREAM_BLOCK : s->capacity * 2, end = s->end;
+  char *buf = small ? wf_block_take(s->h.obj.vm, capacity) : mem->fn(mem->ud, NULL, 0, capacity);
+  if (buf == NULL) return s->capacity > s->end;
+  memcpy(buf, s->buf, end);
+  release(s);
+  s->buf = buf;
+  s->end = end;
+  s->capacity = capacity;
+  return true;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+  (void)suggested;
+  wf_stream *s = (wf_stream *)wf_uv_owner(handle);
+  *buf = uv_buf_init(NULL, 0);
+  if (s->buf == NULL) {
+    s->buf = wf_block_take(s->h.obj.vm, WF_STREAM_BLOCK);
+    if (s->buf == NULL) return;
+    s->capacity = WF_STREAM_BLOCK;
+  } else if (s->capacity - s->end < MIN_ROOM && !grow(s)) {
+    return;
+  }
+  *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
+}
+
+// A little in a big block moves to a small one: of a thousand streams each may have a little.
+static void fit(wf_stream *s) {
+  size_t size = unread(s);
+  if (size == 0) {
+    release(s);
+    return;
+  }
+  if (s->capacity != WF_STREAM_BLOCK || size > WF_STREAM_BLOCK / 2) return;
+  wf_mem *mem = wf_obj_mem(&s->h.obj);
+  size_t capacity = SMALLEST;
+  while (capacity < size) capacity *= 2;
+  char *buf = mem->fn(mem->ud, NULL, 0, capacity);
+  if (buf == NULL) return;
+  memcpy(buf, s->buf + s->start, size);
+  release(s);
+  s->buf = buf;
+  s->end = size;
+  s->capacity = capacity;
+}
+
+static void stop(wf_stream *s) {
+  if (!s->reading) return;
+  s->reading = false;
+  (void)uv_read_stop(&s->h.uv->u.stream);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+  (void)buf;
+  wf_stream *s = (wf_stream *)wf_uv_owner(stream);
+  if (n > 0) s->end += (size_t)n;
+  fit(s);
+  if (n == 0) return;
+  if (n == UV_ENOBUFS) {  // memory is out: whoever reads now is told, and may try again
+    stop(s);
+    if (!wf_list_empty(&s->readers)) (void)wf_handle_wake(&s->readers, UV_ENOMEM);
+  } else if (n < 0) {
+    s->end_code = (int)n;
+    stop(s);
+  }
+  wf_obj_ref(&s->h.obj);
+  wf_intake_serve(s);
+  bool more = !s->due && !wf_list_empty(&s->readers);
+  if (s->h.uv != NULL && !more && unread(s) >= WF_STREAM_AHEAD / 2) stop(s);
+  wf_obj_unref(&s->h.obj);
+}
+
+int wf_intake_start(wf_stream *s) {
+  if (s->reading || s->end_code != 0) return 0;
+  int rc = uv_read_start(&s->h.uv->u.stream, on_alloc, on_read);
+  s->reading = rc == 0;
+  return rc;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// Reading from a stream. What comes goes into the stream's buffer, from where the first reader
+// takes it; libuv reads ahead, as starting and stopping costs more than a read, until there is as
+// much as WF_STREAM_AHEAD that nobody has asked for: then it stops, and the peer has to wait.
+//
+// A reader that has been woken (`due`) takes its bytes when it runs; until then nobody else does.
+// Symbols: wf_intake
+#ifndef WF_IO_INTAKE_H
+#define WF_IO_INTAKE_H
+
+#include "io/stream.h"
+
+typedef enum wf_intake_result {
+  WF_INTAKE_WAIT,   // not yet: nothing has been pushed or taken
+  WF_INTAKE_BYTES,  // a string has been pushed
+  WF_INTAKE_CODE,   // *code says why there will be none
+} wf_intake_result;
+
+// What can be said at once to a task that wants to read now: it waits when others do. May raise
+// when memory is out, and then nothing has been taken.
+wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code);
+
+// The same for the reader that has been woken: there is something.
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code);
+
+// Has libuv read, for a reader that is about to wait. 0, or a code of libuv's.
+int wf_intake_start(wf_stream *s);
+
+// Somebody has left the queue: wakes the next one if it can go on. May free the stream.
+void wf_intake_serve(wf_stream *s);
+
+// Drops what nobody has taken.
+void wf_intake_free(wf_stream *s);
+
+// The want that lies on the stack from `first` on: mode, n, separator.
+wf_want wf_intake_want(lua_State *L, int first);
+
+#endif
