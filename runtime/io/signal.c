@@ -55,11 +55,21 @@ int wf_signal_number(const char *name) {
   return 0;
 }
 
-static const char *name_of(int number) {
+const char *wf_signal_name(int number) {
+  static const struct {
+    const char *name;
+    int number;
+  } others[] = {{"SIGKILL", SIGKILL}, {"SIGSEGV", SIGSEGV}, {"SIGABRT", SIGABRT},
+                {"SIGFPE", SIGFPE},   {"SIGILL", SIGILL},   {"SIGBUS", SIGBUS},
+                {"SIGTRAP", SIGTRAP}, {"SIGSYS", SIGSYS},   {"SIGSTOP", SIGSTOP},
+                {"SIGPROF", SIGPROF}};
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
     if (names[i].number == number) return names[i].name;
   }
-  return "?";
+  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    if (others[i].number == number) return others[i].name;
+  }
+  return "unknown signal";
 }
 
 // The subscription at 1 has got its signal. A channel that is full or closed misses it.
@@ -68,7 +78,7 @@ static int deliver(lua_State *L) {
   wf_vm *vm = s->obj.vm;
   wf_vm_push_anchor(vm, L, s->target);
   int target = lua_gettop(L);
-  lua_pushstring(L, name_of(s->number));
+  lua_pushstring(L, wf_signal_name(s->number));
   if (lua_isfunction(L, target)) {
     lua_call(L, 1, 0);
     return 0;

@@ -15,6 +15,9 @@ typedef struct wf_signal wf_signal;
 // The number of the signal, 0 when no subscription to it is possible or there is none of that name.
 int wf_signal_number(const char *name);
 
+// "SIGTERM", of any signal.
+const char *wf_signal_name(int number);
+
 // Pushes a new subscription of the channel or function on top of L's stack (popped). A libuv error
 // code, and then nothing is pushed. Raises when memory is out.
 int wf_signal_new(wf_vm *vm, lua_State *L, int number);
