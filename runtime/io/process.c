@@ -8,13 +8,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "io/child.h"
 #include "sched/runtime.h"
 #include "task/mark.h"
 #include "task/site.h"
 
 // What libuv has of it, until it has closed it.
 struct wf_process_watcher {
-  uv_process_t handle;
+  union {
+    uv_handle_t handle;
+    uv_process_t process;
+    uv_poll_t poll;  // of child.fd
+  } u;
+  wf_child child;  // its descriptor is -1 where libuv has the child
   wf_mem mem;
   wf_process *process;
 };
@@ -22,6 +28,7 @@ struct wf_process_watcher {
 static void closed(uv_handle_t *handle) {
   wf_process_watcher *w = (wf_process_watcher *)(void *)handle;
   wf_mem mem = w->mem;
+  if (w->child.fd >= 0) (void)close(w->child.fd);
   wf_mem_free(&mem, w, sizeof *w);
 }
 
@@ -30,7 +37,7 @@ static void close_watcher(wf_process *p) {
   if (w == NULL) return;
   p->watcher = NULL;
   w->process = NULL;
-  uv_close((uv_handle_t *)&w->handle, closed);
+  uv_close(&w->u.handle, closed);
 }
 
 static void drop_on_end(wf_process *p) {
@@ -80,9 +87,7 @@ static int call_on_end(lua_State *L) {
   return 0;
 }
 
-static void has_ended(uv_process_t *handle, int64_t code, int signal) {
-  wf_process *p = ((wf_process_watcher *)(void *)handle)->process;
-  if (p == NULL) return;
+static void end(wf_process *p, int64_t code, int signal) {
   wf_vm *vm = p->event.obj.vm;
   p->ended = true;
   p->code = code;
@@ -92,6 +97,19 @@ static void has_ended(uv_process_t *handle, int64_t code, int signal) {
   drop_on_end(p);
   wf_event_wake(&p->event);
   wf_event_release(&p->event);
+}
+
+static void has_ended(uv_process_t *handle, int64_t code, int signal) {
+  const wf_process_watcher *w = (wf_process_watcher *)(void *)handle;
+  if (w->process != NULL) end(w->process, code, signal);
+}
+
+static void can_be_reaped(uv_poll_t *handle, int status, int events) {
+  const wf_process_watcher *w = (wf_process_watcher *)(void *)handle;
+  int code, signal;
+  (void)status, (void)events;
+  if (w->process == NULL || !wf_child_reap(&w->child, &code, &signal)) return;
+  end(w->process, code, signal);
 }
 
 void wf_process_on_end(lua_State *L, wf_process *p) {
@@ -119,11 +137,19 @@ static int open_stdio(const wf_process_options *o, int child[3]) {
   return 0;
 }
 
-static int spawn(wf_process *p, const wf_process_options *o, const int child[3]) {
+static int spawn(wf_process_watcher *w, uv_loop_t *loop, const wf_process_options *o,
+                 const int fds[3]) {
+  if (wf_child_possible()) {
+    int rc = uv_translate_sys_error(wf_child_start(&w->child, o->args, o->env, o->cwd, fds));
+    if (rc != 0) return rc;
+    // Neither can fail: the descriptor is new, and can be polled.
+    (void)uv_poll_init(loop, &w->u.poll, w->child.fd);
+    return uv_poll_start(&w->u.poll, UV_READABLE, can_be_reaped);
+  }
   uv_stdio_container_t stdio[3];
   for (int i = 0; i < 3; i++) {
     stdio[i].flags = UV_INHERIT_FD;
-    stdio[i].data.fd = child[i] >= 0 ? child[i] : o->stdio[i].fd;
+    stdio[i].data.fd = fds[i];
   }
   uv_process_options_t options = {.exit_cb = has_ended,
                                   .file = o->args[0],
@@ -133,26 +159,47 @@ static int spawn(wf_process *p, const wf_process_options *o, const int child[3])
                                   .flags = UV_PROCESS_DETACHED,
                                   .stdio_count = 3,
                                   .stdio = stdio};
+  int rc = uv_spawn(loop, &w->u.process, &options);
+  w->child.pid = w->u.process.pid;
+  return rc;
+}
+
+static int watch(wf_process *p, const wf_process_options *o, const int fds[3]) {
   wf_mem *mem = wf_obj_mem(&p->event.obj);
   wf_process_watcher *w = wf_mem_new(mem, sizeof *w);
   if (w == NULL) return UV_ENOMEM;
   w->mem = *mem;
-  int rc = uv_spawn(wf_handle_loop(p->event.obj.vm), &w->handle, &options);
+  w->child.fd = -1;
+  int rc = spawn(w, wf_handle_loop(p->event.obj.vm), o, fds);
   if (rc != 0) {
-    uv_close((uv_handle_t *)&w->handle, closed);
+    if (wf_child_possible()) {
+      wf_mem_free(mem, w, sizeof *w);
+    } else {
+      uv_close(&w->u.handle, closed);
+    }
     return rc;
   }
   w->process = p;
   p->watcher = w;
-  p->pid = w->handle.pid;
+  p->pid = w->child.pid;
   wf_event_hold(&p->event);
   return 0;
 }
 
+// Who reads or writes there does not expect to be told to come again later.
+static void make_blocking(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) != 0) (void)fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+}
+
 int wf_process_start(wf_process *p, const wf_process_options *o) {
-  int child[3] = {-1, -1, -1};
+  int child[3] = {-1, -1, -1}, fds[3];
   int rc = open_stdio(o, child);
-  if (rc == 0) rc = spawn(p, o, child);
+  for (int i = 0; i < 3; i++) {
+    fds[i] = child[i] >= 0 ? child[i] : o->stdio[i].fd;
+    if (child[i] < 0 && rc == 0) make_blocking(fds[i]);
+  }
+  if (rc == 0) rc = watch(p, o, fds);
   for (int i = 0; i < 3; i++) {
     if (child[i] >= 0) (void)close(child[i]);
     if (rc != 0 && o->stdio[i].pipe != NULL) wf_stream_close(o->stdio[i].pipe);
