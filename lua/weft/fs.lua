@@ -174,4 +174,40 @@ function fs.temp_file(ctx)
   return handle, path, code
 end
 
+-- A channel of all that is below a folder: {path=, type=}, in the order of names, a folder before
+-- what is in it; closed at the end, or with an error when something cannot be read. With `follow`
+-- links are what they lead to, and folders among them are entered, unless the walk is in them
+-- already. Up to `limit` folders (default 8) are listed ahead. A walk whose channel nobody has any
+-- more ends, and so does one whose context ends.
+---@param dir string
+---@param opts? {follow?: boolean, limit?: integer}
+---@param ctx? weft.Context
+---@return weft.Chan
+function fs.walk(dir, opts, ctx)
+  path_arg(dir, 1, "walk")
+  opts, ctx = options(opts, ctx, 2, "walk")
+  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(3, "walk", "context", ctx) end
+  local limit = opts.limit
+  if limit == nil then limit = 8 end
+  if io.integer(limit, 2, "walk", "limit as integer >= 1") == 0 then
+    raw.bad_arg(2, "walk", "limit as integer >= 1", limit)
+  end
+  return raw.import("walk")(fs, dir, flag(opts, "follow", 2, "walk"), limit, ctx)
+end
+
+-- A channel of what happens to a file, or in a folder, with `recursive` also in those below:
+-- {path=, event=}, "change" of what is in a file, "rename" where a name comes or goes. `stop` ends
+-- it, and closes the channel. Where more happens than anybody reads, some of it is left out, and a
+-- "change" of the path itself says so.
+---@param path string
+---@param opts? {recursive?: boolean}
+---@param ctx? weft.Context
+---@return weft.Chan?, fun()|string?, string?
+function fs.watch(path, opts, ctx)
+  path_arg(path, 1, "watch")
+  opts, ctx = options(opts, ctx, 2, "watch")
+  if ctx ~= nil and not raw.is_ctx(ctx) then raw.bad_arg(3, "watch", "context", ctx) end
+  return raw.import("watch")(fs, path, flag(opts, "recursive", 2, "watch"), ctx)
+end
+
 return fs

@@ -120,6 +120,7 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_fs(vm, L);
   wf_lib_open_signal(vm, L);
   wf_lib_open_process(vm, L);
+  wf_lib_open_watch(vm, L);
   wf_lib_open_stream(vm, L);
   wf_lib_open_net(vm, L);
   static const luaL_Reg functions[] = {{"import", l_import}, {NULL, NULL}};

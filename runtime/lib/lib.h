@@ -30,6 +30,7 @@ void wf_lib_open_call(wf_vm *vm, lua_State *L);
 void wf_lib_open_fs(wf_vm *vm, lua_State *L);
 void wf_lib_open_signal(wf_vm *vm, lua_State *L);
 void wf_lib_open_process(wf_vm *vm, lua_State *L);
+void wf_lib_open_watch(wf_vm *vm, lua_State *L);
 void wf_lib_open_stream(wf_vm *vm, lua_State *L);
 void wf_lib_open_net(wf_vm *vm, lua_State *L);
 
