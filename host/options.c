@@ -19,6 +19,7 @@ enum {
   OPT_WARN_PENDING,
   OPT_WARN_HOG,
   OPT_PREEMPT,
+  OPT_WARN_UNCLOSED,
 };
 
 enum { HOG_MS = 100, MAX_HOG_MS = 3600000 };
@@ -40,6 +41,7 @@ static const char help[] =
     "  --warn-hog[=MS]   report tasks that keep others waiting for more than MS milliseconds\n"
     "                    (100); on when standard error is a terminal; 0: off\n"
     "  --warn-pending    list all tasks that the end of main cuts off\n"
+    "  --warn-unclosed   report connections, files and the like that were not closed\n"
     "  --version         print the version\n"
     "  --help            print this\n"
     "\n"
@@ -104,6 +106,7 @@ static options_action read_option(options *o, int c, char **argv) {
       return OPTIONS_RUN;
     case OPT_PREEMPT: o->config.preempt = 1; return OPTIONS_RUN;
     case OPT_WARN_PENDING: o->config.warn_pending = 1; return OPTIONS_RUN;
+    case OPT_WARN_UNCLOSED: o->config.warn_unclosed = 1; return OPTIONS_RUN;
     case OPT_VERSION: (void)printf("weft %s\n", weft_version()); return OPTIONS_EXIT;
     case OPT_HELP: (void)fputs(help, stdout); return OPTIONS_EXIT;
     case ':': return error("%s needs an argument", argv[optind - 1]);
@@ -119,6 +122,7 @@ options_action options_read(options *o, int argc, char **argv) {
                                         {"seed", required_argument, NULL, OPT_SEED},
                                         {"leaks", no_argument, NULL, OPT_LEAKS},
                                         {"warn-pending", no_argument, NULL, OPT_WARN_PENDING},
+                                        {"warn-unclosed", no_argument, NULL, OPT_WARN_UNCLOSED},
                                         {"warn-hog", optional_argument, NULL, OPT_WARN_HOG},
                                         {"preempt", no_argument, NULL, OPT_PREEMPT},
                                         {"version", no_argument, NULL, OPT_VERSION},

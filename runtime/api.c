@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "io/block.h"
+#include "io/dns.h"
 #include "io/stream.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
@@ -198,6 +199,7 @@ void wf_api_free(weft *w) {
     wf_tasks_free(&rt->vm);
     wf_sites_free(&rt->vm);
     wf_codec_free(&rt->vm);
+    wf_dns_close(&rt->vm);
     wf_block_free(&rt->vm, WF_STREAM_BLOCK);
     wf_vm_deinit(&rt->vm);
   }

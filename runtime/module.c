@@ -92,12 +92,18 @@ static int open_module(lua_State *L, const char *name) {
 int luaopen_weft(lua_State *L) { return open_module(L, "weft"); }
 
 // `require "weft.time"` before `require "weft"` finds these in the same file.
-WEFT_API int luaopen_weft_time(lua_State *L);
-WEFT_API int luaopen_weft_context(lua_State *L);
-WEFT_API int luaopen_weft_sync(lua_State *L);
-WEFT_API int luaopen_weft_net(lua_State *L);
+#define MODULE(name)                              \
+  WEFT_API int luaopen_weft_##name(lua_State *L); \
+  int luaopen_weft_##name(lua_State *L) { return open_module(L, "weft." #name); }
 
-int luaopen_weft_time(lua_State *L) { return open_module(L, "weft.time"); }
-int luaopen_weft_context(lua_State *L) { return open_module(L, "weft.context"); }
-int luaopen_weft_sync(lua_State *L) { return open_module(L, "weft.sync"); }
-int luaopen_weft_net(lua_State *L) { return open_module(L, "weft.net"); }
+MODULE(time)
+MODULE(context)
+MODULE(sync)
+MODULE(errgroup)
+MODULE(singleflight)
+MODULE(rate)
+MODULE(retry)
+MODULE(pipeline)
+MODULE(broadcast)
+MODULE(supervisor)
+MODULE(net)

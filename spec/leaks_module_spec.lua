@@ -61,8 +61,8 @@ describe('in another host, leaks', function()
       local weft = require 'weft'
       local function run()
         return weft.run(function()
-          local ch = weft.chan()
-          park(weft, ch)
+          local ch, started = weft.chan(), false
+          weft.go(function() started = true ch:recv() end)
           weft.on_panic(function() print('panic', #weft.leaks()) end)
           local failed = false
           weft.go(function()
@@ -70,7 +70,7 @@ describe('in another host, leaks', function()
             failed = true
             error 'x'
           end)
-          while not failed do weft.yield() end
+          while not (failed and started) do weft.yield() end
           return ch
         end)
       end

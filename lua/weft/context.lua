@@ -4,7 +4,9 @@
 local _, raw = ...
 
 local type, setmetatable, getmetatable = type, setmetatable, getmetatable
-local rawget, rawequal = rawget, rawequal
+local rawget, rawequal, error = rawget, rawequal, error
+local scoped, protect = raw.scoped, raw.import("task").protect
+local enter = raw.import("scope").enter
 
 ---@class weft.context
 local context = {
@@ -128,6 +130,12 @@ function context.without_cancel(parent)
   return setmetatable({ [0] = raw.ctx_node(), parent = parent, cut = true }, Context)
 end
 
+local function leave(scope, ok, ...)
+  raw.scope_leave(scope)
+  if not ok then error((...), 0) end
+  return ...
+end
+
 -- Runs `fn` in a task of its own when the context ends. The function returned keeps it from that
 -- and says whether it was in time.
 ---@param ctx weft.Context
@@ -136,10 +144,31 @@ end
 function context.after_func(ctx, fn)
   parent_of(ctx, "after_func")
   if type(fn) ~= "function" then raw.bad_arg(2, "after_func", "function", fn) end
+  if scoped[1] then  -- what has to be done when a context ends is not stopped by that
+    local quiet, work = context.without_cancel(context.current()), fn
+    fn = function() return context.run(quiet, work) end
+  end
   local handle
   local function stop() return raw.ctx_after_stop(handle) end
   handle = raw.ctx_after(ctx, fn)
   return stop
+end
+
+-- Runs fn(...) with `ctx` as the task's own context, which calls that are given none have, and
+-- returns its results; tasks that are started inside have it too. Their blocking calls raise its
+-- error when it has ended; a pcall around one of them only delays that.
+---@param ctx weft.Context
+---@param fn function
+function context.run(ctx, fn, ...)
+  parent_of(ctx, "run")
+  if type(fn) ~= "function" then raw.bad_arg(2, "run", "function", fn) end
+  return leave(enter(ctx), protect(fn, ...))
+end
+
+-- The task's own context; outside of `run` the background.
+---@return weft.Context
+function context.current()
+  return scoped[1] and raw.scope_context() or background
 end
 
 -- The context that owns the node of this one: values share their parent's.

@@ -15,7 +15,17 @@ local choose = raw.import "select"
 ---@field fs weft.fs
 ---@field signal weft.signal
 ---@field process weft.process
+---@field errgroup weft.errgroup
+---@field singleflight weft.singleflight
+---@field rate weft.rate
+---@field retry fun(fn: fun(attempt: integer): (...: any), opts?: weft.retry_options): ...
+---@field pipeline weft.pipeline
+---@field broadcast weft.broadcast
+---@field supervisor weft.supervisor
 ---@field net weft.net
+---@field stdin weft.Conn
+---@field stdout weft.Conn
+---@field stderr weft.Conn
 local weft = { _VERSION = "weft " .. raw.version }
 
 -- Starts fn(...) as a task of this VM.
@@ -149,14 +159,24 @@ weft.leaks = report.leaks
 ---@type fun(): table<string, number>
 weft.stats = raw.stats
 
-local modules = {
-  time = true, context = true, sync = true, net = true, fs = true, signal = true, process = true,
-}
+-- Loaded when they are first asked for.
+local modules = { time = true, context = true, sync = true, errgroup = true, singleflight = true,
+  rate = true, retry = true, pipeline = true, broadcast = true, supervisor = true, net = true,
+  fs = true, signal = true, process = true }
+
+-- Standard input, output and error as connections.
+local streams = { stdin = 0, stdout = 1, stderr = 2 }
 
 return setmetatable(weft, {
   __index = function(self, name)
-    if not modules[name] then return nil end
-    local module = raw.require("weft." .. name)
+    local module
+    if streams[name] then
+      module = raw.import("conn").standard(streams[name], name)
+    elseif modules[name] then
+      module = raw.require("weft." .. name)
+    else
+      return nil
+    end
     rawset(self, name, module)
     return module
   end,

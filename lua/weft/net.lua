@@ -89,13 +89,13 @@ local function connect(network, list, port, opts, here, ctx, where)
   local err, code
   for i = 1, #list do
     local c = wrap(raw.net_stream(network))
-    local ok, why = attempt(c, network, list[i], port, here and here[1], here and here[2], ctx)
+    local ok, why, mark = attempt(c, network, list[i], port, here and here[1], here and here[2], ctx)
     if ok then
       if network ~= "unix" then set_up(c, opts) end
       return c
     end
     raw.stream_close(c)
-    if ok == nil then return nil, why end
+    if ok == nil then return conn.ended(why, mark) end
     local _, e, n = io_words("dial", where, why)
     err, code = err or e, code or n
   end
@@ -170,14 +170,14 @@ local accept = raw.net_accept
 ---@param ctx? weft.Context
 ---@return weft.Conn?, string?, string?
 function Listener:accept(ctx)
-  local c, err
+  local c, err, mark
   repeat
-    c, err = accept(self, ctx)
+    c, err, mark = accept(self, ctx)
   until c ~= true
   if c then return wrap(c) end
   if c == false then return io_words("accept", raw.listener_where(self), err) end
   raw.net_accept_left(self)
-  return nil, err
+  return conn.ended(err, mark)
 end
 
 -- `for c in l do`: until the listener is closed; raises other errors.
@@ -257,6 +257,16 @@ function conn.Conn:context(parent)
   cancel()
   if code > 0 then return ctx, cancel end  -- closed
   return io_words("context", raw.stream_where(self), code)
+end
+
+-- A socket for datagrams at an address ("host:port"; without one: any port), or nil, err, code.
+---@param address? string
+---@return weft.Udp?, string?, string?
+function net.udp(address)
+  if address ~= nil then check_address(address, 1, "udp") end
+  local udp = raw.import "udp"
+  udp.split, udp.resolve = split, resolve
+  return udp.open(address)
 end
 
 local function is_listener(l) return type(l) == "table" and getmetatable(l) == "weft.listener" end

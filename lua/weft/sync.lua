@@ -7,6 +7,7 @@ local _, raw = ...
 local type, setmetatable, getmetatable, floor = type, setmetatable, getmetatable, math.floor
 local error, pcall, protect = error, pcall, raw.import("task").protect
 local raise, bad_self = raw.raise, raw.bad_self
+local scoped = raw.scoped
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL = math.huge
 local WAIT_LOCK, WAIT_GROUP = 1, 2  -- runtime/lib/queue.c: wait_kinds
@@ -33,7 +34,7 @@ function sync.mutex() return setmetatable({ [0] = raw.queue(), 0 }, Mutex) end
 ---@return true?, string?
 function Mutex:lock(ctx)
   if getmetatable(self) ~= MUTEX then bad_self(self, "lock", "mutex", "m") end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "lock", 1)
     if over == nil then return nil, err end
   end
@@ -123,7 +124,7 @@ end
 ---@return true?, string?
 function WaitGroup:wait(ctx)
   if getmetatable(self) ~= WAITGROUP then bad_self(self, "wait", "waitgroup", "wg") end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "wait", 1)
     if over == nil then return nil, err end
   end

@@ -15,14 +15,27 @@ struct wf_alarm {
   int fn;            // wf_vm_anchor, while armed; for good in the proxy's environment
   uint64_t creator;  // the task that made it,
   uint32_t site;     // and where
+  wf_obj *own;       // counted: that task's context for its calls, or NULL
 };
 
 static void let_go(wf_obj *obj) { (void)wf_alarm_stop((wf_alarm *)obj); }
 
-static void visit(wf_obj *obj, wf_mark *m) { wf_mark_anchor(m, ((wf_alarm *)obj)->fn); }
+static void destroy(wf_obj *obj) {
+  wf_obj *own = ((wf_alarm *)obj)->own;
+  if (own != NULL) wf_obj_unref(own);
+}
 
-static const wf_kind kind = {
-    .name = "timer", .size = sizeof(wf_alarm), .let_go = let_go, .visit = visit};
+static void visit(wf_obj *obj, wf_mark *m) {
+  const wf_alarm *alarm = (const wf_alarm *)obj;
+  wf_mark_anchor(m, alarm->fn);
+  if (alarm->own != NULL) wf_mark_obj(m, alarm->own);
+}
+
+static const wf_kind kind = {.name = "timer",
+                             .size = sizeof(wf_alarm),
+                             .destroy = destroy,
+                             .let_go = let_go,
+                             .visit = visit};
 static const char tag_alarm;
 
 static bool disarm(wf_alarm *alarm) {
@@ -34,7 +47,7 @@ static bool disarm(wf_alarm *alarm) {
 
 static void fire(wf_timer *timer) {
   wf_alarm *alarm = wf_container_of(timer, wf_alarm, timer);
-  wf_task_go_anchor(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site);
+  wf_task_go_anchor(alarm->obj.vm, alarm->fn, alarm->creator, alarm->site, alarm->own);
   (void)disarm(alarm);
 }
 
@@ -44,6 +57,8 @@ wf_alarm *wf_alarm_new(wf_vm *vm, lua_State *L) {
   alarm->timer.fire = fire;
   alarm->timer.owner = &alarm->obj;
   alarm->creator = vm->current != NULL ? vm->current->id : 0;
+  alarm->own = vm->current != NULL ? vm->current->own : NULL;
+  if (alarm->own != NULL) wf_obj_ref(alarm->own);
   alarm->site = wf_site_here(vm, L);
   lua_createtable(L, 1, 0);
   lua_pushvalue(L, -3);

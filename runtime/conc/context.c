@@ -136,6 +136,15 @@ void wf_ctx_push_error(lua_State *L, const wf_ctx *ctx) {
   }
 }
 
+static const char ended_mark;
+void *const wf_ctx_ended = (void *)(uintptr_t)&ended_mark;
+
+void wf_ctx_queue(wf_ctx *ctx, wf_waiter *waiter) {
+  waiter->op = WF_OP_CONTEXT;
+  waiter->on = &ctx->obj;
+  wf_list_push(&ctx->waiters, &waiter->link);
+}
+
 static void wake_waiters(wf_ctx *ctx) {
   while (!wf_list_empty(&ctx->waiters)) {
     wf_task *task = wf_container_of(ctx->waiters.next, wf_waiter, link)->task;
@@ -146,7 +155,8 @@ static void wake_waiters(wf_ctx *ctx) {
     wf_claim(task);
     lua_pushnil(task->at);
     wf_ctx_push_error(task->at, ctx);
-    wf_ready(task, 2);
+    if (ctx->raises) lua_pushlightuserdata(task->at, wf_ctx_ended);
+    wf_ready(task, ctx->raises ? 3 : 2);
   }
 }
 
@@ -163,7 +173,7 @@ static void start_afters(wf_ctx *ctx) {
   wf_link *link;
   while ((link = wf_list_pop(&ctx->afters)) != NULL) {
     after *a = wf_container_of(link, after, link);
-    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site);
+    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site, NULL);
     free_after(a);
   }
 }

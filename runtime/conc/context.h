@@ -25,6 +25,7 @@ typedef struct wf_ctx {
   uint64_t deadline_ns;  // the earliest of its own and its parents', WF_NEVER
   uint8_t state;
   bool own_end;  // ended by its own cancel or timer, not by its parent's
+  bool raises;   // a task's own (conc/scope.h): its calls raise its error
 } wf_ctx;
 
 // Pushes the userdata of a node under `parent` (NULL: a root). One under an ended parent has ended
@@ -40,6 +41,11 @@ void wf_ctx_set_deadline(lua_State *L, wf_ctx *ctx, uint64_t when_ns);
 
 // Ends the node and all below it. `L` must be able to take a few pushes.
 void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state);
+
+// Links a waiter of the running task, which wakes with nil and the error when the context ends; of
+// one that raises wf_ctx_ended comes third, for the Lua frame around the call.
+void wf_ctx_queue(wf_ctx *ctx, wf_waiter *waiter);
+extern void *const wf_ctx_ended;
 
 // Ends it now when a deadline has passed that its timer has not seen yet.
 void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx);

@@ -93,7 +93,7 @@ void wf_select_queue(lua_State *L, const wf_case *c, wf_waiter *waiter) {
   wf_chan_queue(L, c->ch, c->self, waiter);
 }
 
-int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n) {
+int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n, wf_ctx *own) {
   int keep = lua_gettop(L);
   if (keep == 0) {
     lua_pushnil(L);
@@ -110,9 +110,10 @@ int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n) {
     }
   }
   if (WF_UNLIKELY(remote > 0)) {
-    if (!wf_wait_all_queue(vm, L, cases, n, local)) return 0;
-  } else if (local > 0) {
-    wf_waiter *waiter = wf_wait_more(vm, L, local)->waiters;
+    if (!wf_wait_all_queue(vm, L, cases, n, local, own)) return 0;
+  } else if (local > 0 || own != NULL) {
+    wf_waiter *waiter = wf_wait_more(vm, L, local + (own != NULL))->waiters;
+    if (WF_UNLIKELY(own != NULL)) wf_ctx_queue(own, waiter++);
     for (int i = 0; i < n; i++) {
       if (cases[i].ch != NULL) wf_select_queue(L, &cases[i], waiter++);
     }

@@ -4,6 +4,7 @@
 #define WF_CONC_SELECT_H
 
 #include "conc/chan.h"
+#include "conc/context.h"
 
 // One case, as the door has understood it. `self` is the stack index of the channel's proxy;
 // `value` that of a value to send, 0 for a receive.
@@ -19,8 +20,9 @@ typedef struct wf_case {
 bool wf_select_try(wf_vm *vm, lua_State *L, const wf_case *cases, int n, int *nresults);
 
 // Parks the running task on all cases, with the stack of L as it is: values to send are taken from
-// there. 0: it has to be tried again, as another thread has made one of them ready.
-int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n);
+// there; and on its own context, if it has one. 0: it has to be tried again, as another thread has
+// made one of them ready.
+int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n, wf_ctx *own);
 
 // Queues the waiter for a case whose channel is local.
 void wf_select_queue(lua_State *L, const wf_case *c, wf_waiter *waiter);

@@ -3,10 +3,11 @@
 
 #include "base/check.h"
 #include "base/size.h"
+#include "task/record.h"
 #include "task/scalar.h"
 
 // A ring begins with so many slots and grows up to the limit.
-enum { FIRST_SLOTS = WF_SIZE(1024, 2) };
+enum { FIRST_SLOTS = WF_SIZE(1024, 2), LINGER = WF_SIZE(100, 1) };
 
 static void free_ring(wf_shared *ch) {
   wf_mem_free(&ch->core.mem, ch->ring, ch->slots * sizeof *ch->ring);
@@ -30,6 +31,7 @@ static void push(wf_shared *ch, const wf_message *m) {
   ch->ring[wrap(ch, ch->at + ch->count)] = *m;
   ch->count++;
   if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) ch->carriers++;
+  wf_u64_store(&ch->news, wf_u64_load(&ch->news, WF_RELAXED) + 1, WF_RELAXED);
 }
 
 static void free_messages(wf_shared *ch) {
@@ -207,15 +209,32 @@ bool wf_shared_send_number(wf_shared *ch, double v) {
   return wf_shared_send(ch, &m) == WF_SHARED_DONE;
 }
 
-bool wf_shared_recv_number(wf_shared *ch, double *v) {
+bool wf_shared_send_record(wf_shared *ch, uint32_t shape, const double *values) {
+  wf_message m;
+  wf_record_pack(&m, shape, values);
+  return wf_shared_send(ch, &m) == WF_SHARED_DONE;
+}
+
+static int read_plain(const wf_message *m, double *values) {
+  if (wf_scalar_unpack(m, values)) return WF_SHARED_NUMBER;
+  uint32_t shape = wf_record_unpack(m, values);
+  return shape != 0 ? (int)shape : WF_SHARED_NOTHING;
+}
+
+int wf_shared_recv_plain(wf_shared *ch, double *values) {
   wf_message m;
   wf_remote *woken = NULL;
   wf_lock_acquire(&ch->core.lock);
-  bool is_number = ch->count > 0 && wf_scalar_unpack(&ch->ring[ch->at], v);
-  if (is_number) (void)take(ch, &m, &woken);
+  int what = ch->count > 0 ? read_plain(&ch->ring[ch->at], values) : WF_SHARED_NOTHING;
+  if (what != WF_SHARED_NOTHING) (void)take(ch, &m, &woken);
   wf_lock_release(&ch->core.lock);
   wf_remote_post(woken);
-  return is_number;
+  return what;
+}
+
+void wf_shared_linger(const wf_shared *ch) {
+  uint64_t before = wf_u64_load(&ch->news, WF_RELAXED);
+  for (int i = 0; i < LINGER && wf_u64_load(&ch->news, WF_RELAXED) == before; i++) wf_pause();
 }
 
 void wf_shared_offer(wf_shared *ch, double value) {

@@ -26,6 +26,7 @@ typedef struct wf_shared {
   uint32_t slots;      // of the ring
   uint32_t at, count;  // the next value to take, and how many there are
   uint32_t carriers;   // messages in it that hold cores
+  wf_atomic_u64 news;  // changes with each value that is buffered; a hint, read without the lock
   wf_message *ring;
   wf_message error;
   wf_rand rand;
@@ -56,9 +57,16 @@ wf_shared_result wf_shared_recv(wf_shared *ch, wf_message *m);
 wf_shared_result wf_shared_recv_or_queue(wf_shared *ch, wf_remote *wait, wf_remote_place *place,
                                          wf_message *m);
 
-// The same when that is a number and nobody has to wait; else nothing happens.
+// The same when nobody has to wait; else nothing happens. What is received is a number, a record
+// (task/record.h), whose shape is told, or nothing.
+typedef enum wf_shared_plain { WF_SHARED_NOTHING = -1, WF_SHARED_NUMBER = 0 } wf_shared_plain;
 bool wf_shared_send_number(wf_shared *ch, double v);
-bool wf_shared_recv_number(wf_shared *ch, double *v);
+bool wf_shared_send_record(wf_shared *ch, uint32_t shape, const double *values);
+int wf_shared_recv_plain(wf_shared *ch, double *values);
+
+// Waits for up to a few microseconds, about as long as somebody takes to send the next value: to
+// park and to be woken costs both sides more. For buffered channels, where nobody else is ready.
+void wf_shared_linger(const wf_shared *ch);
 
 // Of a timer: hands the number to a receiver, or buffers it when nothing is.
 void wf_shared_offer(wf_shared *ch, double value);

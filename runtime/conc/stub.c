@@ -145,12 +145,7 @@ static void give_up(wf_vm *vm, wf_remote_place *place) {
 }
 
 static int park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason) {
-  if (ctx != NULL) {
-    wf_waiter *waiter = vm->current->extra->waiters;
-    waiter->op = WF_OP_CONTEXT;
-    waiter->on = &ctx->obj;
-    wf_list_push(&ctx->waiters, &waiter->link);
-  }
+  if (ctx != NULL) wf_ctx_queue(ctx, vm->current->extra->waiters);
   return wf_park(vm, L, reason, lua_gettop(L));
 }
 
@@ -212,6 +207,7 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   wf_shared_result result = wf_shared_recv(core, &m);
   if (result == WF_SHARED_BLOCK) {
     wf_check_can_park(vm, L, "recv");
+    if (core->limit > 1 && wf_vm_ready(vm) == 0) wf_shared_linger(core);
     wf_remote_place *place = prepare(vm, ch, WF_OP_RECV, ctx);
     if (place == NULL) wf_site_raise(L, "not enough memory");
     result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);
@@ -242,9 +238,18 @@ bool wf_stub_send_number(const void *proxy, double v) {
   return ch != NULL && !ch->system && wf_shared_send_number(wf_stub_core(ch), v);
 }
 
-bool wf_stub_recv_number(const void *proxy, double *v) {
+bool wf_stub_send_record(const void *proxy, uint32_t shape, const double *values) {
   const wf_chan *ch = known_stub(proxy);
-  return ch != NULL && wf_shared_recv_number(wf_stub_core(ch), v);
+  if (ch == NULL || ch->system) return false;
+  const wf_codec *codec = ch->obj.vm->codec;
+  // It may be a module by now.
+  if (codec == NULL || codec->modules_changed) return false;
+  return wf_shared_send_record(wf_stub_core(ch), shape, values);
+}
+
+int wf_stub_recv_plain(const void *proxy, double *values) {
+  const wf_chan *ch = known_stub(proxy);
+  return ch != NULL ? wf_shared_recv_plain(wf_stub_core(ch), values) : WF_SHARED_NOTHING;
 }
 
 bool wf_stub_close(wf_vm *vm, lua_State *L, wf_chan *ch, int err) {

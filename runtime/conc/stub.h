@@ -28,9 +28,10 @@ wf_chan_result wf_stub_try_recv(wf_vm *vm, lua_State *L, wf_chan *ch);
 
 // For compiled code, which calls them through the FFI and so sees nothing of Lua: the channel is
 // what `proxy`, the address of some userdata, stands for. They do what needs neither a wait nor
-// memory: false, and nothing has happened, for all else.
+// memory: false or WF_SHARED_NOTHING, and nothing has happened, for all else.
 bool wf_stub_send_number(const void *proxy, double v);
-bool wf_stub_recv_number(const void *proxy, double *v);
+bool wf_stub_send_record(const void *proxy, uint32_t shape, const double *values);
+int wf_stub_recv_plain(const void *proxy, double *values);
 
 // Closes it with the value at index `err` (0: none). False: it was closed.
 bool wf_stub_close(wf_vm *vm, lua_State *L, wf_chan *ch, int err);

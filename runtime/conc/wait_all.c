@@ -16,6 +16,7 @@ typedef struct job {
   const wf_case *cases;
   int n;
   uint32_t local;
+  wf_ctx *own;
   wf_remote_place *places;  // of the shared cases, the last one first
   wf_core **cores;          // of these, sorted
   size_t ncores;
@@ -39,7 +40,9 @@ static void add_place(lua_State *L, job *j, const wf_case *c, int value) {
 static int prepare(lua_State *L, void *ud) {
   job *j = ud;
   wf_task *task = j->vm->current;
-  if (!wf_wait_extend(task, j->local) || wf_remote_of(task, wf_stub_wake) == NULL) no_memory(L);
+  if (!wf_wait_extend(task, j->local + (j->own != NULL)) ||
+      wf_remote_of(task, wf_stub_wake) == NULL)
+    no_memory(L);
   int value = 2;  // the arguments, in the order of the cases
   for (int i = 0; i < j->n; i++) {
     const wf_case *c = &j->cases[i];
@@ -61,6 +64,7 @@ static bool prepare_guarded(lua_State *L, job *j) {
 
 static void queue_local(lua_State *L, const job *j) {
   wf_waiter *waiter = j->vm->current->extra->waiters;
+  if (j->own != NULL) wf_ctx_queue(j->own, waiter++);
   for (int i = 0; i < j->n; i++) {
     const wf_case *c = &j->cases[i];
     if (c->ch == NULL || c->ch->obj.shared) continue;
@@ -124,8 +128,9 @@ static bool queue_shared(job *j) {
   return !ready;
 }
 
-bool wf_wait_all_queue(wf_vm *vm, lua_State *L, const wf_case *cases, int n, uint32_t local) {
-  job j = {.vm = vm, .cases = cases, .n = n, .local = local};
+bool wf_wait_all_queue(wf_vm *vm, lua_State *L, const wf_case *cases, int n, uint32_t local,
+                       wf_ctx *own) {
+  job j = {.vm = vm, .cases = cases, .n = n, .local = local, .own = own};
   size_t size = (size_t)n * sizeof *j.cores;
   luaL_checkstack(L, n + LUA_MINSTACK, "too many cases");
   j.cores = wf_mem_new(&vm->rt->mem, size);

@@ -9,7 +9,8 @@
 
 // Queues the running task for all cases, `local` of which are not shared. False: one of those that
 // are is ready, or another has become shared, and nothing is queued. Raises when memory is out or
-// a value to be sent cannot cross; nothing is queued then either.
-bool wf_wait_all_queue(wf_vm *vm, lua_State *L, const wf_case *cases, int n, uint32_t local);
+// a value to be sent cannot cross; nothing is queued then either. `own`: see wf_select_park.
+bool wf_wait_all_queue(wf_vm *vm, lua_State *L, const wf_case *cases, int n, uint32_t local,
+                       wf_ctx *own);
 
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "io/intake.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/block.h"
 #include "sched/runtime.h"
@@ -99,10 +101,60 @@ static wf_intake_result result(lua_State *L, wf_stream *s, const wf_want *want, 
   return WF_INTAKE_BYTES;
 }
 
+static bool grow(wf_stream *s) {
+  if (s->start > 0) {
+    memmove(s->buf, s->buf + s->start, unread(s));
+    s->end -= s->start;
+    s->start = 0;
+    if (s->capacity - s->end >= MIN_ROOM) return true;
+  }
+  wf_mem *mem = wf_obj_mem(&s->h.obj);
+  bool small = s->capacity < WF_STREAM_BLOCK;
+  size_t capacity = small ? WF_STREAM_BLOCK : s->capacity * 2, end = s->end;
+  char *buf = small ? wf_block_take(s->h.obj.vm, capacity) : mem->fn(mem->ud, NULL, 0, capacity);
+  if (buf == NULL) return s->capacity > s->end;
+  memcpy(buf, s->buf, end);
+  release(s);
+  s->buf = buf;
+  s->end = end;
+  s->capacity = capacity;
+  return true;
+}
+
+static bool make_room(wf_stream *s) {
+  if (s->buf != NULL) return s->capacity - s->end >= MIN_ROOM || grow(s);
+  s->buf = wf_block_take(s->h.obj.vm, WF_STREAM_BLOCK);
+  if (s->buf == NULL) return false;
+  s->capacity = WF_STREAM_BLOCK;
+  return true;
+}
+
+// Files are read at once: their reads do not wait.
+static void read_file(wf_stream *s) {
+  ssize_t n;
+  if (!make_room(s)) {
+    s->end_code = UV_ENOMEM;
+    return;
+  }
+  do {
+    n = read(s->fd, s->buf + s->end, s->capacity - s->end);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) {
+    s->end += (size_t)n;
+  } else {
+    s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+  }
+}
+
 wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
   if (s->due || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;
   s->scanned = 0;
-  return result(L, s, want, code);
+  wf_intake_result r = result(L, s, want, code);
+  while (r == WF_INTAKE_WAIT && s->fd >= 0) {
+    read_file(s);
+    r = result(L, s, want, code);
+  }
+  return r;
 }
 
 wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
@@ -148,37 +200,11 @@ void wf_intake_serve(wf_stream *s) {
 
 // libuv's side ---------------------------------------------------------------------------------
 
-static bool grow(wf_stream *s) {
-  if (s->start > 0) {
-    memmove(s->buf, s->buf + s->start, unread(s));
-    s->end -= s->start;
-    s->start = 0;
-    if (s->capacity - s->end >= MIN_ROOM) return true;
-  }
-  wf_mem *mem = wf_obj_mem(&s->h.obj);
-  bool small = s->capacity < WF_STREAM_BLOCK;
-  size_t capacity = small ? WF_STREAM_BLOCK : s->capacity * 2, end = s->end;
-  char *buf = small ? wf_block_take(s->h.obj.vm, capacity) : mem->fn(mem->ud, NULL, 0, capacity);
-  if (buf == NULL) return s->capacity > s->end;
-  memcpy(buf, s->buf, end);
-  release(s);
-  s->buf = buf;
-  s->end = end;
-  s->capacity = capacity;
-  return true;
-}
-
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   (void)suggested;
   wf_stream *s = (wf_stream *)wf_uv_owner(handle);
   *buf = uv_buf_init(NULL, 0);
-  if (s->buf == NULL) {
-    s->buf = wf_block_take(s->h.obj.vm, WF_STREAM_BLOCK);
-    if (s->buf == NULL) return;
-    s->capacity = WF_STREAM_BLOCK;
-  } else if (s->capacity - s->end < MIN_ROOM && !grow(s)) {
-    return;
-  }
+  if (!make_room(s)) return;
   *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
 }
 
@@ -229,7 +255,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 }
 
 int wf_intake_start(wf_stream *s) {
-  if (s->reading || s->end_code != 0) return 0;
+  if (s->reading || s->end_code != 0 || s->h.uv == NULL) return 0;
   int rc = uv_read_start(&s->h.uv->u.stream, on_alloc, on_read);
   s->reading = rc == 0;
   return rc;

@@ -2,6 +2,7 @@
 #include "io/outlet.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -156,6 +157,12 @@ static int hand_over(wf_stream *s, rest *r) {
   return 0;
 }
 
+// A file, or what is used like one, that somebody has made non-blocking.
+static void wait_for_file(int fd) {
+  struct pollfd ready = {.fd = fd, .events = POLLOUT};
+  (void)poll(&ready, 1, -1);
+}
+
 // 1: all of it has gone out; 0: libuv has the rest; below 0: a code.
 static int write_now(wf_stream *s, rest *r) {
   struct iovec iov[GATHER];
@@ -166,7 +173,9 @@ static int write_now(wf_stream *s, rest *r) {
     ssize_t n = send_some(s, iov, count);
     if (n < 0) return (int)n;
     advance(r, (size_t)n);
-    if ((size_t)n < total) return hand_over(s, r);
+    if ((size_t)n == total) continue;
+    if (s->fd < 0) return hand_over(s, r);
+    if (n == 0) wait_for_file(s->fd);
   }
 }
 

@@ -103,6 +103,7 @@ wf_stream *wf_stream_new(wf_vm *vm, lua_State *L, const char *network) {
   wf_list_init(&s->readers);
   wf_list_init(&s->writers);
   s->network = network;
+  s->fd = -1;
   s->deadline_ns = s->timeout_ns = WF_NEVER;
   s->timers[WF_STREAM_READ].fire = read_expired;
   s->timers[WF_STREAM_WRITE].fire = write_expired;
@@ -170,7 +171,7 @@ bool wf_stream_set_name(wf_stream *s, const char *name) {
 
 int wf_stream_fd(const wf_stream *s) {
   uv_os_fd_t fd = -1;
-  if (s->h.uv == NULL) return -1;
+  if (s->h.uv == NULL) return s->fd;
   return uv_fileno(&s->h.uv->u.handle, &fd) == 0 ? fd : -1;
 }
 
@@ -179,6 +180,7 @@ void wf_stream_close(wf_stream *s) {
   wf_handle_wake_all(&s->readers, WF_IO_CLOSED);
   wf_handle_wake_all(&s->writers, WF_IO_CLOSED);
   wf_handle_close(&s->h);
+  s->fd = -1;
   wf_handle_rest(&s->h);
   wf_intake_free(s);
   wf_outlet_drop(s);

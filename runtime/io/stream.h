@@ -60,6 +60,8 @@ typedef struct wf_stream {
   uint32_t eager;            // operations that did not have to wait
   struct wf_hangup *hangup;  // contexts that end with the connection; NULL: none
   struct wf_gate *gate;      // of the listener that counts it; NULL: none does
+  int fd;                    // of a file, without a handle; -1: none. It is not the stream's
+  int standard;              // 1 + the number of a standard stream (io/stdio.h); 0: none
 } wf_stream;
 
 enum { WF_STREAM_READ, WF_STREAM_WRITE };
@@ -87,7 +89,7 @@ int wf_stream_open(wf_stream *s, uv_handle_type type);
 // Keeps a copy of the name; false when memory is out.
 bool wf_stream_set_name(wf_stream *s, const char *name);
 
-static inline bool wf_stream_is_open(const wf_stream *s) { return s->h.uv != NULL; }
+static inline bool wf_stream_is_open(const wf_stream *s) { return s->h.uv != NULL || s->fd >= 0; }
 
 // The descriptor, or -1.
 int wf_stream_fd(const wf_stream *s);

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "conc/scope.h"
 #include "task/site.h"
 
 _Noreturn void wf_raise_top(lua_State *L) {
@@ -59,7 +60,7 @@ void wf_arg_function(lua_State *L, int idx, int arg, const char *fname) {
 }
 
 wf_ctx *wf_arg_context(lua_State *L, int idx, int arg, const char *fname) {
-  if (lua_isnoneornil(L, idx)) return NULL;
+  if (lua_isnoneornil(L, idx)) return wf_scope_node(wf_vm_here);
   wf_ctx *ctx = wf_ctx_at(L, idx);
   if (ctx == NULL) wf_arg_fail(L, arg, fname, "context", idx);
   return ctx;
@@ -69,15 +70,12 @@ bool wf_ctx_is_over(lua_State *L, wf_ctx *ctx) {
   if (ctx == NULL) return false;
   wf_ctx_look_at_clock(L, ctx);
   if (ctx->state == WF_CTX_LIVE) return false;
+  if (ctx->raises) wf_scope_raise(L, ctx);
   lua_pushnil(L);
   wf_ctx_push_error(L, ctx);
   return true;
 }
 
 void wf_wait_context(wf_vm *vm, lua_State *L, wf_ctx *ctx) {
-  if (ctx == NULL) return;
-  wf_waiter *waiter = wf_wait_more(vm, L, 1)->waiters;
-  waiter->op = WF_OP_CONTEXT;
-  waiter->on = &ctx->obj;
-  wf_list_push(&ctx->waiters, &waiter->link);
+  if (ctx != NULL) wf_ctx_queue(ctx, wf_wait_more(vm, L, 1)->waiters);
 }

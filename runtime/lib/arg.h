@@ -36,13 +36,16 @@ double wf_arg_seconds(lua_State *L, int idx, int arg, const char *fname);
 
 void wf_arg_function(lua_State *L, int idx, int arg, const char *fname);
 
-// The context at idx, or NULL for nil or nothing.
+// The context at idx; for nil or nothing the running task's own (conc/scope.h), or NULL.
 wf_ctx *wf_arg_context(lua_State *L, int idx, int arg, const char *fname);
 
-// Whether `ctx` (may be NULL) has ended; nil and its error are pushed then.
+// Whether `ctx` (may be NULL) has ended; nil and its error are pushed then. Raises when it is the
+// task's own.
 bool wf_ctx_is_over(lua_State *L, wf_ctx *ctx);
 
-// Makes the running task's wait end with the context (may be NULL, or one that never ends).
+// Makes the running task's wait end with the context (may be NULL, or one that never ends). When
+// it is the task's own, somebody has to raise after the wait: the door belongs into the list of
+// lua/weft/internal/scope.lua.
 void wf_wait_context(wf_vm *vm, lua_State *L, wf_ctx *ctx);
 
 #endif

@@ -40,11 +40,10 @@ static int send_any(lua_State *L) {
   wf_vm *vm = ch->obj.vm;
   if (lua_isnoneornil(L, 2)) wf_arg_fail(L, 1, "send", "a value other than nil", 2);
   if (ch->system) refuse_send(L, "send");
-  wf_ctx *ctx = NULL;
   int top = lua_gettop(L);
+  wf_ctx *ctx = wf_arg_context(L, 3, 2, "send");
+  if (wf_ctx_is_over(L, ctx)) return 2;
   if (WF_UNLIKELY(top > 2)) {
-    ctx = wf_arg_context(L, 3, 2, "send");
-    if (wf_ctx_is_over(L, ctx)) return 2;
     lua_settop(L, top = 3);
     lua_insert(L, 2);  // the value on top, where the receiver takes it
   }
@@ -65,7 +64,8 @@ static int send_any(lua_State *L) {
 static int l_send(lua_State *L) {
   wf_vm *vm = wf_vm_here;
   wf_chan *ch = (wf_chan *)wf_obj_at(L, 1, &wf_tag_chan);
-  if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 2 || lua_isnil(L, 2))) {
+  if (WF_UNLIKELY(vm == NULL || vm->own != NULL || ch == NULL || !ch->direct ||
+                  lua_gettop(L) != 2 || lua_isnil(L, 2))) {
     return send_any(L);
   }
   wf_waiter *receiver = wf_chan_first(&ch->recvq);
@@ -74,7 +74,7 @@ static int l_send(lua_State *L) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  if (WF_UNLIKELY(!wf_list_empty(&ch->recvq) || vm == NULL || !wf_can_park(vm, L))) {
+  if (WF_UNLIKELY(!wf_list_empty(&ch->recvq) || !wf_can_park(vm, L))) {
     return send_any(L);
   }
   wf_list_push(&ch->sendq, &wf_wait_on(vm, &ch->obj, WF_OP_SEND)->link);
@@ -84,12 +84,9 @@ static int l_send(lua_State *L) {
 static int recv_any(lua_State *L) {
   wf_chan *ch = self_chan(L, "recv");
   wf_vm *vm = ch->obj.vm;
-  wf_ctx *ctx = NULL;
   int top = lua_gettop(L);
-  if (WF_UNLIKELY(top > 1)) {
-    ctx = wf_arg_context(L, 2, 1, "recv");
-    if (wf_ctx_is_over(L, ctx)) return 2;
-  }
+  wf_ctx *ctx = wf_arg_context(L, 2, 1, "recv");
+  if (wf_ctx_is_over(L, ctx)) return 2;
   if (ch->obj.shared) return wf_stub_recv(vm, L, ch, ctx);
   switch (wf_chan_try_recv(L, ch, 1)) {
     case WF_CHAN_DONE: return 1;
@@ -110,13 +107,16 @@ static int recv_any(lua_State *L) {
 static int l_recv(lua_State *L) {
   wf_vm *vm = wf_vm_here;
   wf_chan *ch = (wf_chan *)wf_obj_at(L, 1, &wf_tag_chan);
-  if (WF_UNLIKELY(ch == NULL || !ch->direct || lua_gettop(L) != 1)) return recv_any(L);
+  if (WF_UNLIKELY(vm == NULL || vm->own != NULL || ch == NULL || !ch->direct ||
+                  lua_gettop(L) != 1)) {
+    return recv_any(L);
+  }
   wf_waiter *sender = wf_chan_first(&ch->sendq);
   if (sender != NULL) {
     wf_chan_take_from(L, sender);
     return 1;
   }
-  if (WF_UNLIKELY(!wf_list_empty(&ch->sendq) || vm == NULL || !wf_can_park(vm, L))) {
+  if (WF_UNLIKELY(!wf_list_empty(&ch->sendq) || !wf_can_park(vm, L))) {
     return recv_any(L);
   }
   wf_list_push(&ch->recvq, &wf_wait_on(vm, &ch->obj, WF_OP_RECV)->link);
@@ -302,5 +302,6 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   wf_lib_add_address(L, "send_number_address", (void (*)(void))wf_stub_send_number);
-  wf_lib_add_address(L, "recv_number_address", (void (*)(void))wf_stub_recv_number);
+  wf_lib_add_address(L, "send_record_address", (void (*)(void))wf_stub_send_record);
+  wf_lib_add_address(L, "recv_plain_address", (void (*)(void))wf_stub_recv_plain);
 }

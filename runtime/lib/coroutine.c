@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/check.h"
+#include "conc/scope.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
@@ -53,6 +54,7 @@ static int resume_into(wf_vm *vm, lua_State *L, lua_State *co, int nargs) {
     lua_pushlightuserdata(L, vm);
     return 1;
   }
+  if (WF_UNLIKELY(vm->own != NULL)) wf_scope_leave_coroutine(vm, co);
   if (status != 0 && status != LUA_YIELD) {
     lua_pushboolean(L, 0);
     lua_xmove(co, L, 1);
@@ -130,6 +132,9 @@ static int l_suspend(lua_State *L) {
 static int l_check_yield(lua_State *L) {
   const wf_task *task = wf_door_vm(L)->current;
   if (task != NULL && task->co == L) wf_raise(L, "attempt to yield from outside a coroutine");
+  if (WF_UNLIKELY(wf_scope_is_in(wf_door_vm(L), L))) {
+    wf_raise(L, "attempt to yield out of context.run, whose context would stay with the task");
+  }
   return 0;
 }
 

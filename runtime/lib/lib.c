@@ -110,6 +110,7 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_chan(vm, L);
   wf_lib_open_select(vm, L);
   wf_lib_open_context(vm, L);
+  wf_lib_open_scope(vm, L);
   wf_lib_open_time(vm, L);
   wf_lib_open_queue(vm, L);
   wf_lib_open_coroutine(vm, L);
@@ -121,8 +122,10 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_signal(vm, L);
   wf_lib_open_process(vm, L);
   wf_lib_open_watch(vm, L);
+  wf_lib_open_rand(vm, L);
   wf_lib_open_stream(vm, L);
   wf_lib_open_net(vm, L);
+  wf_lib_open_udp(vm, L);
   static const luaL_Reg functions[] = {{"import", l_import}, {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   lua_pushstring(L, WEFT_VERSION);

@@ -20,6 +20,7 @@ void wf_lib_open_run(wf_vm *vm, lua_State *L);
 void wf_lib_open_chan(wf_vm *vm, lua_State *L);
 void wf_lib_open_select(wf_vm *vm, lua_State *L);
 void wf_lib_open_context(wf_vm *vm, lua_State *L);
+void wf_lib_open_scope(wf_vm *vm, lua_State *L);
 void wf_lib_open_time(wf_vm *vm, lua_State *L);
 void wf_lib_open_queue(wf_vm *vm, lua_State *L);
 void wf_lib_open_coroutine(wf_vm *vm, lua_State *L);
@@ -31,8 +32,10 @@ void wf_lib_open_fs(wf_vm *vm, lua_State *L);
 void wf_lib_open_signal(wf_vm *vm, lua_State *L);
 void wf_lib_open_process(wf_vm *vm, lua_State *L);
 void wf_lib_open_watch(wf_vm *vm, lua_State *L);
+void wf_lib_open_rand(wf_vm *vm, lua_State *L);
 void wf_lib_open_stream(wf_vm *vm, lua_State *L);
 void wf_lib_open_net(wf_vm *vm, lua_State *L);
+void wf_lib_open_udp(wf_vm *vm, lua_State *L);
 
 // Makes `require "weft"` and the other modules find what is embedded, and loads the inner part
 // (coroutines, require) into the VM. Raises when memory is out.

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "io/dns.h"
 #include "io/hangup.h"
 #include "io/listener.h"
 #include "io/outlet.h"
@@ -86,6 +87,42 @@ static int l_net_connect_unix(lua_State *L) {
   if (rc == 0) rc = wf_outlet_connect_unix(s, path);
   if (rc != 0) return wf_door_io_code(L, rc);
   return park_connect(L, s, ctx);
+}
+
+// net_lookup(host, family, by the system) -> userdata; nil, code
+static int l_net_lookup(lua_State *L) {
+  bool by_system = lua_toboolean(L, 3) != 0;
+  int rc = wf_dns_start(wf_door_vm(L), L, lua_tostring(L, 1), (int)lua_tointeger(L, 2), by_system);
+  if (rc == 0) return 1;
+  lua_pushnil(L);
+  lua_pushinteger(L, rc);
+  return 2;
+}
+
+// net_found(lookup, ctx) -> list; true: it is there now; false, code; nil, err
+static int l_net_found(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  wf_dns_lookup *lookup = wf_dns_at(L, 1);
+  if (lookup == NULL) wf_raise(L, "the insides of a look-up were overwritten");
+  wf_ctx *ctx = wf_arg_context(L, 2, 2, "lookup");
+  int code;
+  if (wf_ctx_is_over(L, ctx)) return 2;
+  if (wf_dns_has_ended(lookup, &code)) {
+    if (code != 0) return wf_door_io_code(L, code);
+    wf_dns_push(L, lookup);
+    return 1;
+  }
+  wf_check_can_park(vm, L, "lookup");
+  wf_waiter *waiter = wf_wait_on(vm, (wf_obj *)lookup, WF_OP_EVENT);
+  wf_wait_context(vm, L, ctx);
+  wf_dns_wait(lookup, waiter);
+  return wf_park(vm, L, WF_WAIT_IO, lua_gettop(L));
+}
+
+static int l_net_lookup_left(lua_State *L) {
+  wf_dns_lookup *lookup = wf_dns_at(L, 1);
+  if (lookup != NULL) wf_dns_leave(lookup);
+  return 0;
 }
 
 // net_context(c, ctx) -> true; false, code: the context ends when the peer hangs up
@@ -195,6 +232,9 @@ static int l_listener_where(lua_State *L) {
 
 void wf_lib_open_net(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"is_ip", l_is_ip},
+                                       {"net_lookup", l_net_lookup},
+                                       {"net_found", l_net_found},
+                                       {"net_lookup_left", l_net_lookup_left},
                                        {"net_stream", l_net_stream},
                                        {"net_connect", l_net_connect},
                                        {"net_connect_unix", l_net_connect_unix},

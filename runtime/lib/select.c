@@ -2,6 +2,7 @@
 #include "conc/select.h"
 
 #include "base/check.h"
+#include "conc/scope.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 
@@ -52,6 +53,8 @@ static wf_case read_case(wf_vm *vm, lua_State *L, int i) {
 
 static int run(wf_vm *vm, lua_State *L, const wf_case *cases, int n, bool has_default) {
   int nresults = 0;
+  wf_ctx *own = wf_scope_node(vm);
+  if (!has_default) (void)wf_ctx_is_over(L, own);
   do {
     if (wf_select_try(vm, L, cases, n, &nresults)) return nresults;
     if (has_default) {
@@ -59,7 +62,7 @@ static int run(wf_vm *vm, lua_State *L, const wf_case *cases, int n, bool has_de
       return wf_poll_missed(vm, L, 1);
     }
     wf_check_can_park(vm, L, "select");
-    nresults = wf_select_park(vm, L, cases, n);
+    nresults = wf_select_park(vm, L, cases, n, own);
   } while (WF_UNLIKELY(nresults == 0));
   return nresults;
 }

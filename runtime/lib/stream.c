@@ -10,6 +10,7 @@
 #include "io/addr.h"
 #include "io/intake.h"
 #include "io/outlet.h"
+#include "io/stdio.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "lib/stream.h"
@@ -106,6 +107,7 @@ static int l_stream_write(lua_State *L) {
   if (wf_stream_is_late(s)) return wf_door_io_code(L, WF_IO_TIMEOUT);
   bool can_park = wf_can_park(vm, L);
   if (!can_park) wf_check_can_park(vm, L, "write");
+  if (WF_UNLIKELY(s->standard > 1)) wf_stdio_flush(s);
   int16_t slot;
   int rc = wf_outlet_write(L, s, 2, last, &slot);
   if (rc < 0) return wf_door_io_code(L, rc);
@@ -158,9 +160,17 @@ static int l_stream_left(lua_State *L) {
 static int l_stream_close(lua_State *L) {
   wf_stream *s = wf_door_stream(L, "close");
   if (!wf_stream_is_open(s)) return wf_door_io_code(L, WF_IO_CLOSED);
+  wf_stdio_flush(s);
   wf_stream_close(s);
+  if (s->standard > 0) wf_stdio_give_up(s->standard - 1);
   lua_pushboolean(L, 1);
   return 1;
+}
+
+// stream_standard(number) -> userdata; false, code
+static int l_stream_standard(lua_State *L) {
+  int rc = wf_stdio_open(wf_door_vm(L), L, (int)lua_tointeger(L, 1));
+  return rc == 0 ? 1 : wf_door_io_code(L, rc);
 }
 
 static int l_stream_is_open(lua_State *L) {
@@ -203,7 +213,7 @@ static int l_stream_addr(lua_State *L) {
 static int l_stream_nodelay(lua_State *L) {
   wf_stream *s = wf_door_stream(L, "nodelay");
   if (!wf_stream_is_open(s)) return wf_door_io_code(L, WF_IO_CLOSED);
-  if (s->h.uv->u.handle.type != UV_TCP) return wf_door_io_code(L, UV_ENOTSUP);
+  if (s->h.uv == NULL || s->h.uv->u.handle.type != UV_TCP) return wf_door_io_code(L, UV_ENOTSUP);
   int rc = uv_tcp_nodelay(&s->h.uv->u.tcp, lua_toboolean(L, 2));
   if (rc != 0) return wf_door_io_code(L, rc);
   lua_pushboolean(L, 1);
@@ -213,7 +223,7 @@ static int l_stream_nodelay(lua_State *L) {
 static int l_stream_keepalive(lua_State *L) {
   wf_stream *s = wf_door_stream(L, "keepalive");
   if (!wf_stream_is_open(s)) return wf_door_io_code(L, WF_IO_CLOSED);
-  if (s->h.uv->u.handle.type != UV_TCP) return wf_door_io_code(L, UV_ENOTSUP);
+  if (s->h.uv == NULL || s->h.uv->u.handle.type != UV_TCP) return wf_door_io_code(L, UV_ENOTSUP);
   bool on = !lua_isnoneornil(L, 2);
   int rc = uv_tcp_keepalive(&s->h.uv->u.tcp, on, on ? (unsigned)lua_tonumber(L, 2) : 0);
   if (rc != 0) return wf_door_io_code(L, rc);
@@ -239,9 +249,6 @@ static int l_io_words(lua_State *L) {
     case UV_EOF: lua_pushliteral(L, "eof"); return 2;
     case WF_IO_CLOSED: lua_pushliteral(L, "closed"); return 2;
     case WF_IO_TIMEOUT: lua_pushliteral(L, "timeout"); return 2;
-    case WF_IO_TOO_LONG:
-      lua_pushstring(L, lua_toboolean(L, 4) != 0 ? "line too long" : "too long");
-      return 2;
     default: break;
   }
   (void)uv_err_name_r(code, name, sizeof name);
@@ -265,6 +272,7 @@ void wf_lib_open_stream(wf_vm *vm, lua_State *L) {
                                        {"stream_nodelay", l_stream_nodelay},
                                        {"stream_keepalive", l_stream_keepalive},
                                        {"stream_where", l_stream_where},
+                                       {"stream_standard", l_stream_standard},
                                        {"io_words", l_io_words},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "conc/scope.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
@@ -23,6 +24,7 @@ static int l_go(lua_State *L) {
 // yield() -> true
 static int l_yield(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
+  (void)wf_ctx_is_over(L, wf_scope_node(vm));
   wf_check_can_park(vm, L, "yield");
   lua_pushboolean(L, 1);
   return wf_pass(vm, L, 1);

@@ -65,6 +65,10 @@ static int init_protected(lua_State *L) {
                   "attempt to yield outside of a coroutine (by a coroutine.yield that was "
                   "kept from before weft was loaded)");
   wf_vm_set_ref(vm, L, WF_REF_STRAY_YIELD);
+  lua_createtable(L, 2, 0);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, -2, 1);
+  wf_vm_set_ref(vm, L, WF_REF_SCOPED);
   lua_newtable(L);
   lua_pushvalue(L, -1);
   wf_vm_set_ref(vm, L, WF_REF_ANCHORS);

@@ -35,7 +35,7 @@ typedef struct wf_vm_stats {
 
 // Blocks of 1, 2, 4, … 32 waiters are kept for reuse.
 enum { WF_WAIT_CLASSES = WF_SIZE(6, 1) };
-enum { WF_VM_RECENT = WF_SIZE(1024, 1) };
+enum { WF_VM_RECENT = WF_SIZE(4096, 1) };
 
 // The free and the used task structs (task/task.c).
 typedef struct wf_task_pool {
@@ -71,6 +71,7 @@ typedef struct wf_sites {
   uint32_t count, slots;
   bool moving;  // the list is, just now: for signal handlers
   wf_site_entry cache[WF_SITE_CACHE];
+  uint32_t named;  // the last one that came as text
 } wf_sites;
 
 // Tasks that may be interrupted (task/preempt.c).
@@ -91,14 +92,15 @@ typedef struct wf_preempt {
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
-  lua_State *L;               // the scheduler's own state: no task ever runs on it
-  lua_State *host;            // the main thread of the Lua state; NULL: not seen yet
-  struct wf_task *current;    // the task that runs now, NULL between tasks; the monitor peeks
-  lua_State *running;         // the innermost coroutine that weft resumed
-  bool chain_ok;              // every coroutine from the task down to `running` can yield
-  lua_State *broken_at;       // when not: the one whose stack holds the C function
-  bool main_failed;           // main has ended by an error that weft.on_panic's function got
-  bool stop;                  // run no further task: main has ended, or a panic
+  lua_State *L;             // the scheduler's own state: no task ever runs on it
+  lua_State *host;          // the main thread of the Lua state; NULL: not seen yet
+  struct wf_task *current;  // the task that runs now, NULL between tasks; the monitor peeks
+  const void *own;       // wf_task.own of the one that ran last: not NULL, its calls have to look
+  lua_State *running;    // the innermost coroutine that weft resumed
+  bool chain_ok;         // every coroutine from the task down to `running` can yield
+  lua_State *broken_at;  // when not: the one whose stack holds the C function
+  bool main_failed;      // main has ended by an error that weft.on_panic's function got
+  bool stop;             // run no further task: main has ended, or a panic
   atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
   bool hog;                   // set by the monitor: the slice is to be reported when it ends
   uint8_t task_flags;         // of a new task
@@ -127,7 +129,7 @@ typedef struct wf_vm {
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
   const void *globals, *default_case, *case_type, *view_type, *send_view_type;
-  int refs[40];            // registry references (sched/vm.h: wf_vm_ref)
+  int refs[56];            // registry references (sched/vm.h: wf_vm_ref)
   struct wf_codec *codec;  // once a value has crossed (task/codec.h)
   uint64_t paths_version;  // of the search paths that it has (task/isolated.h)
   uint64_t settled;        // the count of switches at the last collection of wf_hooks.settle
@@ -136,6 +138,7 @@ typedef struct wf_vm {
   uint64_t objects;                  // shareable objects that still exist
   bool closing;      // the Lua state is about to go
   void *io_block;    // for reading (io/block.h)
+  struct wf_dns *dns;  // once a name has been looked up (io/dns.h)
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
   int main_ref;      // anchor of L
   int collected_kb;  // the heap after the last collection that a step has finished
@@ -193,6 +196,10 @@ typedef enum wf_vm_ref {
   WF_REF_TASK_ENV_MT,   // of the environments of functions from other VMs
   WF_REF_KEYS,          // strings that were keys lately (task/codec.h)
   WF_REF_GUARD,         // task/guard.c
+  WF_REF_PACKAGE,       // the library: `package`,
+  WF_REF_PATH,          // and what path and cpath were in the main VM when a task was spawned last
+  WF_REF_CPATH,
+  WF_REF_SCOPED,        // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

@@ -107,6 +107,17 @@ void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
   lua_pop(L, 1);
 }
 
+bool wf_core_is_known(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
+  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) return false;
+  int top = lua_gettop(L);
+  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  lua_rawget(L, -2);
+  bool known = lua_rawequal(L, idx < 0 ? top + 1 + idx : idx, -1) != 0;
+  lua_settop(L, top);
+  return known;
+}
+
 void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core) {
   if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
     lua_pushnil(L);

@@ -76,6 +76,9 @@ void wf_core_push(wf_vm *vm, lua_State *L, wf_core *core);
 // out.
 void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx);
 
+// Whether what stands at idx, a proxy of the core, is the known one. Allocates nothing.
+bool wf_core_is_known(wf_vm *vm, lua_State *L, const wf_core *core, int idx);
+
 // Pushes the known proxy, or nil. Allocates nothing.
 void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core);
 

@@ -22,6 +22,7 @@ typedef struct wf_isolated {
 } wf_isolated;
 
 static const char *const names[2] = {"path", "cpath"};
+static const wf_vm_ref seen[2] = {WF_REF_PATH, WF_REF_CPATH};
 
 bool wf_isolated_open(wf_runtime *rt) {
   if (rt->isolated != NULL) return true;
@@ -53,17 +54,11 @@ void wf_isolated_close(wf_runtime *rt) {
   rt->isolated = NULL;
 }
 
-// Pushes package's field, which is a string or something else.
-static void push_path(lua_State *L, int i) {
+// Pushes the package library, or what stands in its place.
+static void push_package(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
   lua_getfield(L, -1, "package");
-  if (lua_istable(L, -1)) {
-    lua_getfield(L, -1, names[i]);
-  } else {
-    lua_pushnil(L);
-  }
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  lua_replace(L, -2);
 }
 
 static char *copy(wf_mem *mem, const char *text) {
@@ -73,24 +68,40 @@ static char *copy(wf_mem *mem, const char *text) {
   return mine;
 }
 
-// The main VM's count: others have theirs from there.
-void wf_isolated_note_paths(wf_vm *vm, lua_State *L) {
+// Keeps a copy of the path on top of the stack.
+static void note(wf_vm *vm, lua_State *L, int i) {
   wf_isolated *is = vm->rt->isolated;
+  char *mine = copy(&vm->rt->mem, lua_tostring(L, -1));
+  if (mine == NULL) wf_site_raise(L, "not enough memory");
+  wf_lock_acquire(&is->lock);
+  char *old = is->paths[i];
+  is->paths[i] = mine;
+  wf_u64_add(&is->version, 1, WF_RELEASE);
+  wf_lock_release(&is->lock);
+  free_text(&vm->rt->mem, old);
+  lua_pushvalue(L, -1);
+  wf_vm_set_ref(vm, L, seen[i]);
+}
+
+// The main VM's count: others have theirs from there. Strings are the same when their addresses
+// are, and the last ones are kept: for that no character has to be looked at.
+void wf_isolated_note_paths(wf_vm *vm, lua_State *L) {
   if (vm != &vm->rt->vm) return;
-  for (int i = 0; i < 2; i++) {
-    push_path(L, i);
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    lua_pop(L, 1);
-    if (text == NULL || (is->paths[i] != NULL && strcmp(text, is->paths[i]) == 0)) continue;
-    char *mine = copy(&vm->rt->mem, text);
-    if (mine == NULL) wf_site_raise(L, "not enough memory");
-    wf_lock_acquire(&is->lock);
-    char *old = is->paths[i];
-    is->paths[i] = mine;
-    wf_u64_add(&is->version, 1, WF_RELEASE);
-    wf_lock_release(&is->lock);
-    free_text(&vm->rt->mem, old);
+  if (vm->refs[WF_REF_PACKAGE] == LUA_NOREF) {
+    push_package(L);
+    wf_vm_set_ref(vm, L, WF_REF_PACKAGE);
   }
+  int top = lua_gettop(L);
+  wf_vm_push_ref(vm, L, WF_REF_PACKAGE);
+  for (int i = 0; i < 2 && lua_istable(L, top + 1); i++) {
+    lua_pushstring(L, names[i]);
+    lua_rawget(L, top + 1);
+    wf_vm_push_ref(vm, L, seen[i]);
+    bool same = lua_rawequal(L, -1, -2) != 0;
+    lua_pop(L, 1);
+    if (!same && lua_type(L, -1) == LUA_TSTRING) note(vm, L, i);
+  }
+  lua_settop(L, top);
 }
 
 // Copies a path as it is now; NULL: there is none, or no memory.
@@ -109,11 +120,10 @@ void wf_isolated_follow_paths(wf_vm *vm, lua_State *L) {
   for (int i = 0; i < 2; i++) {
     char *path = path_now(vm, i);
     if (path == NULL) continue;
-    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-    lua_getfield(L, -1, "package");
+    push_package(L);
     lua_pushstring(L, path);
     free_text(&vm->rt->mem, path);
-    if (lua_istable(L, top + 2)) lua_setfield(L, top + 2, names[i]);
+    if (lua_istable(L, top + 1)) lua_setfield(L, top + 1, names[i]);
     lua_settop(L, top);
   }
   vm->paths_version = version;

@@ -203,6 +203,7 @@ void wf_mark_task(wf_mark *m, wf_task *task) {
   wf_task_push_coroutine(m->L, task);
   wf_mark_top(m, m->L);
   wf_mark_anchor(m, task->defers);
+  if (task->own != NULL) wf_mark_obj(m, task->own);
 }
 
 bool wf_mark_has_task(const wf_mark *m, const wf_task *task) { return has(m, (uintptr_t)task); }

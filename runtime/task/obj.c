@@ -84,15 +84,28 @@ static wf_obj *view_of(lua_State *L, int idx) {
   return obj;
 }
 
-wf_obj *wf_obj_any(lua_State *L, int idx) {
+// The object behind the userdata at idx, when it is of a kind that scripts have.
+static wf_obj *behind(lua_State *L, int idx) {
   static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue,
                                      &wf_tag_handle};
-  for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
-    wf_obj *obj = wf_obj_at(L, idx, tags[i]);
-    if (obj == NULL) obj = wf_obj_in_table(L, idx, tags[i]);
-    if (obj != NULL) return obj;
+  const wf_proxy *proxy = lua_touserdata(L, idx);
+  wf_vm *vm = wf_vm_here;
+  bool known = vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy;
+  if (!known && (lua_type(L, idx) != LUA_TUSERDATA || lua_objlen(L, idx) != sizeof *proxy)) {
+    return NULL;
   }
-  return view_of(L, idx);
+  for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
+    if (proxy->tag == tags[i]) return proxy->obj;
+  }
+  return NULL;
+}
+
+wf_obj *wf_obj_any(lua_State *L, int idx) {
+  if (!lua_istable(L, idx)) return behind(L, idx);
+  lua_rawgeti(L, idx, 0);
+  wf_obj *obj = behind(L, -1);
+  lua_pop(L, 1);
+  return obj != NULL ? obj : view_of(L, idx);
 }
 
 int wf_obj_gc(lua_State *L) {

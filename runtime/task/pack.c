@@ -205,6 +205,7 @@ static bool list_core(wf_packer *p, wf_core *core, wf_seen *seen) {
   if (place == NULL) return wf_pack_no_memory(p);
   *place = core;
   seen->value = p->s->cores.size / sizeof *place - 1;
+  if (wf_core_is_known(p->vm, p->L, core, -1)) return true;
   remember_job job = {.vm = p->vm, .core = core};
   lua_pushvalue(p->L, -1);
   return wf_guard_at_rest(p->vm, p->L, remember, &job, 1, 0) == 0 || wf_pack_no_memory(p);

@@ -199,10 +199,9 @@ static bool put_env(wf_packer *p) {
   return wf_pack_tag(p, 0) && wf_pack_uleb(p, seen->value);
 }
 
-// The code of the function on top; NULL: p says why not.
+// The code of the function on top, which is not known; NULL: p says why not.
 static wf_code *code_of(wf_packer *p) {
-  wf_code *code = wf_closure_known(p->vm, &p->codec->closures, p->L, lua_gettop(p->L));
-  if (WF_LIKELY(code != NULL)) return code;
+  wf_code *code = NULL;
   // A function that has not crossed before may be of a module that has been loaded since.
   if (wf_pack_has_news(p)) {
     p->restart = true;
@@ -260,24 +259,25 @@ bool wf_pack_open_function(wf_packer *p, uint64_t number) {
   return wf_closure_push_names(p->vm, &p->codec->closures, L, h.code) || wf_pack_no_memory(p);
 }
 
-static bool wanted_by_name(wf_packer *p, bool *ok) {
+// Else `code` is that of a function that has crossed before, or NULL.
+static bool wanted_by_name(wf_packer *p, wf_code **code, bool *ok) {
   *ok = true;
   if (push_name(p, false)) return true;
   if (lua_iscfunction(p->L, -1)) {
     if (push_name(p, true)) return true;
     *ok = wf_pack_refuse(p, "C function that is in no module");
-  } else if (wf_closure_known(p->vm, &p->codec->closures, p->L, lua_gettop(p->L)) == NULL &&
-             is_own(p->L)) {
-    return push_name(p, true);
+    return false;
   }
-  return false;
+  *code = wf_closure_known(p->vm, &p->codec->closures, p->L, lua_gettop(p->L));
+  return *code == NULL && is_own(p->L) && push_name(p, true);
 }
 
 bool wf_pack_function(wf_packer *p) {
   lua_State *L = p->L;
   bool ok, is_later = p->depth == WF_WIRE_DEPTH;
-  if (wanted_by_name(p, &ok)) return wf_pack_name(p);
-  wf_code *code = ok ? code_of(p) : NULL;
+  wf_code *code = NULL;
+  if (wanted_by_name(p, &code, &ok)) return wf_pack_name(p);
+  if (code == NULL && ok) code = code_of(p);
   if (code == NULL) return false;
   if (!check_effects(p, code)) return false;
   uint64_t number;

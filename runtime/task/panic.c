@@ -75,10 +75,29 @@ static void send_home(lua_State *L, wf_vm *vm, uint64_t task, int err, int trace
   wf_worker_post(&vm->rt->worker, &far->mail);
 }
 
+static bool ends_with(const char *text, size_t size, lua_State *L, int idx) {
+  size_t n;
+  const char *end = lua_tolstring(L, idx, &n);
+  return n <= size && memcmp(text + (size - n), end, n) == 0;
+}
+
+bool wf_panic_is_stop(const wf_task *task, lua_State *L, int idx) {
+  if (task == NULL || (task->flags & WF_TASK_STOPPED) == 0) return false;
+  if (task->own == NULL || lua_type(L, idx) != LUA_TSTRING) return false;
+  size_t size;
+  const char *text = lua_tolstring(L, idx, &size);
+  wf_vm_push_ref(task->vm, L, WF_REF_CANCELED);
+  wf_vm_push_ref(task->vm, L, WF_REF_DEADLINE);
+  bool is = ends_with(text, size, L, -2) || ends_with(text, size, L, -1);
+  lua_pop(L, 2);
+  return is;
+}
+
 // L: error, traceback (with creator). Starts on_panic's function in a task, or ends the runtime.
 static void deliver(lua_State *L, const failure *f) {
   wf_vm *vm = f->vm;
   int err = lua_gettop(L) - 1, trace = err + 1;
+  if (wf_panic_is_stop(f->task, L, err)) return;
   bool handled = vm->refs[WF_REF_ON_PANIC] != LUA_NOREF;
   if (handled && (f->task == NULL || (f->task->flags & WF_TASK_HANDLER) == 0)) {
     wf_vm_push_ref(vm, L, WF_REF_ON_PANIC);

@@ -5,6 +5,7 @@
 #define WF_TASK_PANIC_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 struct wf_vm;
 struct wf_task;
@@ -21,6 +22,10 @@ void wf_panic_overdue(struct wf_vm *vm, struct wf_task *task);
 
 // The task yielded without parking, through a coroutine.yield that weft does not know.
 void wf_panic_stray_yield(struct wf_vm *vm, struct wf_task *task);
+
+// Whether the task ends by the error at idx because its own context has (conc/scope.h): it has
+// been stopped, and that is no panic.
+bool wf_panic_is_stop(const struct wf_task *task, lua_State *L, int idx);
 
 // A failure outside of a task's own run (a Future that nobody awaited): error and traceback are
 // the two values on top of L's stack; popped. Raises on L when memory is out.

@@ -111,7 +111,7 @@ static inline void wf_claim(wf_task *task) {
 static inline void wf_ready(wf_task *task, int nresults) {
   WF_ASSERT(task->state != WF_READY && task->state != WF_FREE && task->extra == NULL);
   wf_vm *vm = task->vm;
-  task->nresults = nresults;
+  task->nresults = (uint16_t)nresults;
   task->state = WF_READY;
   task->since_ns = vm->now_ns;
   wf_runq_push(&vm->runq, &task->run);

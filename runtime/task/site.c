@@ -157,6 +157,10 @@ void wf_site_copy(const wf_vm *vm, uint32_t site, char text[WF_SITE_BYTES]) {
 }
 
 uint32_t wf_site_named(wf_vm *vm, const char *text) {
+  wf_sites *sites = &vm->sites;
+  if (sites->named != 0 && strcmp(sites->list[sites->named - 1].text, text) == 0) {
+    return sites->named;
+  }
   lua_Debug ar;
   const char *colon = strrchr(text, ':');
   if (colon == NULL) return 0;
@@ -164,7 +168,7 @@ uint32_t wf_site_named(wf_vm *vm, const char *text) {
   memcpy(ar.short_src, text, n);
   ar.short_src[n] = '\0';
   ar.currentline = (int)strtol(colon + 1, NULL, 10);
-  return find_or_add(vm, &ar);
+  return sites->named = find_or_add(vm, &ar);
 }
 
 void wf_sites_free(wf_vm *vm) {

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/size.h"
 #include "sched/runtime.h"
+#include "task/own.h"
 #include "task/panic.h"
 #include "task/park.h"
 #include "task/preempt.h"
@@ -29,6 +30,7 @@ typedef struct wf_slab {
 } wf_slab;
 
 _Static_assert(sizeof(wf_task) == 2 * (size_t)LINE, "a task is two cache lines");
+_Static_assert(SLAB_TASKS <= UINT8_MAX + 1 && LUAI_MAXSTACK <= UINT16_MAX, "slot, nresults");
 
 enum { SLAB_BYTES = sizeof(wf_slab) + _Alignof(wf_slab) };
 
@@ -63,7 +65,7 @@ static wf_slab *slab_with_free(wf_vm *vm, lua_State *L) {
   slab->anchors = anchors;
   for (int i = SLAB_TASKS - 1; i >= 0; i--) {
     wf_task *task = &slab->tasks[i];
-    task->slot = (uint16_t)i;
+    task->slot = (uint8_t)i;
     task->vm = vm;
     task->defers = LUA_NOREF;
     task->run.next = slab->free != NULL ? &slab->free->run : NULL;
@@ -130,6 +132,7 @@ static void drop_task(wf_vm *vm, wf_task *task) {
 }
 
 static void give_task(wf_vm *vm, wf_task *task, bool reusable) {
+  wf_own_drop(task);
   task->state = WF_FREE;
   if (!reusable || task->flags & WF_TASK_HANDED_OUT || vm->tasks.warm_count >= MAX_WARM) {
     drop_task(vm, task);
@@ -190,6 +193,7 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
   wf_store_relaxed(&task->id, wf_task_next_id(vm));
   wf_store_relaxed(&task->creator, vm->current != NULL ? vm->current->id : 0);
   wf_store_release(&task->site, site);
+  wf_own_inherit(task, vm->current);
   task->flags = vm->task_flags;
   wf_store_relaxed(&task->reason, WF_WAIT_NONE);
   task->state = WF_PARKED;
@@ -201,9 +205,10 @@ wf_task *wf_task_go(wf_vm *vm, lua_State *L, int fn) {
 
 typedef struct go_call {
   wf_vm *vm;
-  int fn;
   uint64_t creator;
   uint32_t site;
+  int fn;
+  wf_obj *own;
 } go_call;
 
 static int go_protected(lua_State *L) {
@@ -212,13 +217,13 @@ static int go_protected(lua_State *L) {
   wf_task *task = wf_task_go(call->vm, L, 2);
   wf_store_relaxed(&task->creator, call->creator);
   wf_store_release(&task->site, call->site);
+  wf_own_set(task, call->own);
   return 0;
 }
 
-void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site) {
-  go_call call = {.vm = vm, .fn = fn, .creator = creator, .site = site};
-  if (wf_vm_call_protected(vm, go_protected, &call) == 0) return;
-  wf_runtime_fail(vm);
+void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site, wf_obj *own) {
+  go_call call = {.vm = vm, .fn = fn, .creator = creator, .site = site, .own = own};
+  if (wf_vm_call_protected(vm, go_protected, &call) != 0) wf_runtime_fail(vm);
 }
 
 // The end of a task whose deferred calls, if any, have run.
@@ -290,6 +295,7 @@ static void run_one(wf_vm *vm, wf_task *task) {
   // Both pair with monitor.c: look. Who sees the task sees its slice's number, and its struct.
   wf_store_relaxed(&vm->stats.switches, vm->stats.switches + 1);
   wf_store_release(&vm->current, task);
+  wf_own_follow(vm, task);
   int status = lua_resume(co, nargs);
   while (status == LUA_YIELD && wf_preempt_goes_on(vm, co)) status = lua_resume(co, 0);
   wf_store_relaxed(&vm->current, NULL);
@@ -334,10 +340,9 @@ static int collect_some(lua_State *L) {
 
 // Where a thousand tasks take turns, each one's struct, coroutine and stack have left the cache
 // since its last turn: fetching those of the next tasks while one runs, and tasks that lie on
-// cache lines, take 14 % off the sieve (86.7 to 74.4 ms, medians of 48 runs in turns). The fifth
-// word of LuaJIT's coroutine is the base of its stack; were it something else, the processor
-// would fetch something else. (always_inline: gcc 12 takes a function that only prefetches for
-// one that does nothing.)
+// cache lines, take 14 % off the sieve (medians of 48 runs in turns). The fifth word of LuaJIT's
+// coroutine is the base of its stack; were it something else, something else would be fetched.
+// (always_inline: gcc 12 takes a function that only prefetches for one that does nothing.)
 static inline __attribute__((always_inline)) void prefetch_following(const wf_runq *queue) {
   if (queue->head == NULL) return;
   const char *base = ((const char *const *)task_of(queue->head)->co)[4];
@@ -467,6 +472,7 @@ static void free_slabs(wf_vm *vm, wf_link *slabs) {
 
 static void abandon(wf_task *task, void *arg) {
   (void)arg;
+  wf_own_drop(task);
   if (task->state != WF_PARKED) return;
   wf_claim(task);
   task->wait.waiter.on = NULL;  // finalisers may still list tasks

@@ -29,6 +29,7 @@ typedef enum wf_task_flag {
   WF_TASK_PREEMPT = 16,    // may be interrupted (task/preempt.h)
   WF_TASK_MAIN = 32,       // its end is the end of the run
   WF_TASK_HANDLER = 64,    // runs weft.on_panic's function: its own panic ends the runtime
+  WF_TASK_STOPPED = 128,   // its own context has raised in it (conc/scope.h)
 } wf_task_flag;
 
 typedef struct wf_task {
@@ -40,14 +41,15 @@ typedef struct wf_task {
     wf_waiter waiter;
     wf_timer timer;
   } wait;
-  wf_waits *extra;    // more waiters than the one above (select, a context), or NULL
-  uint64_t id;        // 1 is main
-  uint64_t creator;   // id of the task that started this one, 0: none
-  uint64_t since_ns;  // when it came into its state, on the VM's clock as of the last turn
-  uint32_t site;      // where it was created (task/site.h)
-  int32_t nresults;   // values for the next resume that lie on top of the stack of `at`
-  int32_t defers;     // wf_vm_anchor of the list of deferred calls, or LUA_NOREF
-  uint16_t slot;      // place in its slab
+  wf_waits *extra;     // more waiters than the one above (select, a context), or NULL
+  struct wf_obj *own;  // counted: the context for all of its calls (conc/scope.h), or NULL
+  uint64_t id;         // 1 is main
+  uint64_t creator;    // id of the task that started this one, 0: none
+  uint64_t since_ns;   // when it came into its state, on the VM's clock as of the last turn
+  uint32_t site;       // where it was created (task/site.h)
+  int32_t defers;      // wf_vm_anchor of the list of deferred calls, or LUA_NOREF
+  uint16_t nresults;   // values for the next resume that lie on top of the stack of `at`
+  uint8_t slot;        // place in its slab
   uint8_t state, reason, flags;
   bool timed;  // wait.timer is in use, not wait.waiter
 } wf_task;
@@ -62,8 +64,8 @@ uint64_t wf_task_next_id(wf_vm *vm);
 
 // Starts an anchored function (wf_vm_anchor), from where no Lua runs. When memory is out the
 // runtime ends with a report of that: nobody is there to get an error. `creator` and `site` say
-// who asked for it, and where.
-void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site);
+// who asked for it, and where; `own` (or NULL) is its context.
+void wf_task_go_anchor(wf_vm *vm, int fn, uint64_t creator, uint32_t site, struct wf_obj *own);
 
 bool wf_task_reserve_more(lua_State *co, int n);
 

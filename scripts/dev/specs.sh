@@ -67,13 +67,20 @@ run_busted() {
     shift
     # Elsewhere than here the pattern may find something.
     [[ -z $pattern ]] || arguments=(--pattern "$pattern") may_be_empty=yes
-    must_count=yes tested "$name" "$root/$tree/weft" --seed "$seed" --clock=virtual \
+    local clock=(--clock=virtual)
+    if [[ ${real:-} ]]; then clock=() arguments+=(--real); fi
+    must_count=yes tested "$name" "$root/$tree/weft" --seed "$seed" "${clock[@]}" \
         spec/support/run.lua "${arguments[@]}" "$@"
 }
 
 run_lua_specs() {
     local files file
-    mapfile -t files < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
+    local all reals=()
+    files=()
+    mapfile -t all < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*')
+    for file in "${all[@]}"; do
+        if grep -q '^-- Clock: real' "$file"; then reals+=("$file"); else files+=("$file"); fi
+    done
     [[ ${#files[@]} -gt 0 ]] || return 0
     if [[ $short ]]; then
         run_busted "short form, seed $seed" "${memcheck_lua[@]}"
@@ -84,6 +91,10 @@ run_lua_specs() {
     else
         run_busted "specs, seed $seed" "${files[@]}"
     fi
+    [[ ! $short && ${#reals[@]} -gt 0 ]] || return 0
+    for file in "${reals[@]}"; do
+        real=yes run_busted "${file#spec/} by the machine's clock" "$file"
+    done
 }
 
 run_c_specs() {

@@ -347,7 +347,7 @@ local ROOTS = {
   "^[^/]+$", "^%.ci/", "^scripts/[^/]+$", "%.md$", "^runtime/.*%.c$", "^host/.*%.c$",
   "^runtime/include/", "^lua/weft/[^/]+%.lua$", "^spec/.*_spec%.lua$", "^spec/c/.*%.c$",
   "^spec/embed/.*%.c$", "^spec/model/.*%.c$", "^spec/module/[^/]+%.lua$",
-  "^scripts/benches/go/",
+  "^scripts/benches/go/", "^scripts/dev/faults/",
 }
 
 local function is_root(path)

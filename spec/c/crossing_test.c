@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Runs the Lua files of crossing/ in one VM; what they send is run in another.
 // Subject: runtime/task/codec.c runtime/task/closure.c runtime/conc/stub.c runtime/task/cycles.c
+// Subject: runtime/task/record.c lua/weft/internal/record.lua
 #include <lauxlib.h>
 #include <stdlib.h>
 
@@ -28,5 +29,7 @@ int main(void) {
   run("spec/c/crossing/functions.lua");
   run("spec/c/crossing/effects.lua");
   run("spec/c/crossing/channels.lua");
+  run("spec/c/crossing/records.lua");
+  run("spec/c/crossing/garbage.lua");
   return check_done();
 }

@@ -4,10 +4,13 @@
 -- command that repeats it. (Of the torture build all choices, of the tasks that run next as well;
 -- what it starts in its turn gets the seed by the environment, from WEFT_TORTURE_SEED.)
 
--- Each `it` runs as a task of its own; when it ends, no task that it created may be left, and no
--- task may have panicked, unless it said so (support/util.lua). --pattern P runs the tests whose
+-- Each `it` runs as a task of its own; when it ends, no task that it created may be left, none may
+-- be one that can never wake again, and no task may have panicked, unless it said so
+-- (support/util.lua). --pattern P runs the tests whose
 -- file and full name match P, a Lua pattern or plain text. WEFT_JIT=off: interpreted. Last line:
 -- "N passed, N failed".
+-- With --real, and without --clock=virtual, the specs run by the machine's clock: those that have a
+-- line `-- Clock: real`, whose subject is what other programs and the system do.
 
 local here = arg[0]:match('^(.*)/[^/]*$') or '.'
 local spec_dir = here .. '/..'
@@ -16,11 +19,16 @@ package.path = spec_dir .. '/?.lua;' .. package.path
 local weft = require 'weft'
 local time = require 'weft.time'
 local context = require 'weft.context'
-require 'weft.sync'
+-- Here, since busted takes from package.loaded what a file loads, while weft keeps it as a field.
+for _, name in ipairs { 'sync', 'errgroup', 'singleflight', 'rate', 'retry', 'pipeline',
+  'broadcast', 'supervisor' } do
+  require('weft.' .. name)
+end
 
 -- An `it` that has waited for longer, in virtual seconds, waits for something that never comes;
 -- one that is found waiting this often goes round for ever. (No timer of a spec is due just then.)
 local LIMIT, ROUNDS = 1e6 + 1 / 3, 10
+local REAL_LIMIT = 30
 
 local function fail_usage(message)
   io.stderr:write('run.lua: ', message, '\n')
@@ -33,6 +41,9 @@ local function parse(args)
     if args[i] == '--pattern' then
       pattern = args[i + 1] or fail_usage '--pattern needs a value'
       i = i + 2
+    elseif args[i] == '--real' then
+      LIMIT, ROUNDS = REAL_LIMIT, 1
+      i = i + 1
     elseif args[i]:sub(1, 1) == '-' then
       fail_usage('unknown option ' .. args[i])
     else
@@ -43,10 +54,21 @@ local function parse(args)
   return pattern, files
 end
 
+local function is_real(path)
+  local file = assert(io.open(path))
+  local head = file:read(1000)
+  file:close()
+  return head:find('\n-- Clock: real', 1, true) ~= nil
+end
+
 local function all_specs()
   local files = {}
   local p = assert(io.popen("ls '" .. spec_dir .. "'/*_spec.lua"))
-  for line in p:lines() do files[#files + 1] = line:gsub('/support/%.%./', '/') end
+  for line in p:lines() do
+    if LIMIT ~= REAL_LIMIT == not is_real(line) then
+      files[#files + 1] = line:gsub('/support/%.%./', '/')
+    end
+  end
   p:close()
   return files
 end
@@ -99,6 +121,21 @@ local function is_waiting(id)
   return waits, waits and time.monotonic() - task.since > 0.99 * LIMIT
 end
 
+-- Tasks that can never wake again and were left behind on purpose.
+local known_leaks = {}
+
+-- Fails if there are more of them since the last time, unless the `it` has said so.
+local function check_leaks()
+  local leaked, new = weft.leaks(), {}
+  for _, task in ipairs(leaked) do
+    if not known_leaks[task.id] then new[#new + 1] = task end
+    known_leaks[task.id] = true
+  end
+  if #new == 0 or util.leftovers_declared then return end
+  error(('%d task(s) can never wake again, the first created by %s:\n%s'):format(#new,
+    new[1].created_by, new[1].stack), 0)
+end
+
 -- Turns what busted would call into a task that busted waits for.
 local function as_task(body)
   return function()
@@ -136,6 +173,7 @@ local function as_task(body)
     if weft.ntasks() ~= before and not util.leftovers_declared then
       error(('%d task(s) left over\n%s'):format(weft.ntasks() - before, weft.stacks()), 0)
     end
+    check_leaks()
   end
 end
 
@@ -217,7 +255,7 @@ end
 local function main()
   local pattern, files = parse(arg)
   if os.getenv 'WEFT_JIT' == 'off' then jit.off() end
-  need_virtual_clock()
+  if LIMIT ~= REAL_LIMIT then need_virtual_clock() end
   proc.bin = binary()
   weft.on_panic(util.on_panic)
   local busted = require 'busted.core'()

@@ -3,6 +3,7 @@
 -- inside, and the start of a main chunk.
 local _, raw = ...
 
+raw.import "scope"
 raw.import "coroutine"
 raw.import "task"
 raw.import "require"

@@ -3,9 +3,10 @@
 -- with its stream (runtime/io/stream.h) at 0.
 local _, raw = ...
 
-local type, setmetatable, error = type, setmetatable, error
+local type, setmetatable, error, select = type, setmetatable, error, select
 local read, take, write, io_words = raw.stream_read, raw.stream_take, raw.stream_write, raw.io_words
 local SOME, EXACTLY, UNTIL, LINE, ALL = 0, 1, 2, 3, 4  -- runtime/io/stream.h: wf_read_mode
+local TOO_LONG = 3  -- runtime/io/handle.h: wf_io_code
 local BLOCK, HUGE = 65536, math.huge
 
 ---@class weft.Conn
@@ -20,22 +21,38 @@ function M.wrap(stream)
   return setmetatable({ [0] = stream }, Conn)
 end
 
+-- Standard input (0), output (1) or error (2). One that is not open is one that has been closed.
+function M.standard(number, name)
+  local stream, code = raw.stream_standard(number)
+  if stream then return M.wrap(stream) end
+  raw.raise(select(2, io_words("weft." .. name, "descriptor " .. number, code)))
+end
+
+-- A wait has ended with a context; the task's own one raises (runtime/conc/scope.h).
+local function ended(err, mark)
+  if mark ~= nil and mark == raw.ENDED then raw.scope_raise(err) end
+  return nil, err
+end
+M.ended = ended
+
 -- The results of a call that has failed: `ok` is false, and `err` a code, or it is nil, and the
 -- context has ended.
-local function fail(self, what, ok, err, is_line)
+local function fail(self, what, ok, err, mark)
   if ok == nil then
     raw.stream_left(self)
-    return nil, err
+    return ended(err, mark)
   end
-  return io_words(what, raw.stream_where(self), err, is_line)
+  return io_words(what, raw.stream_where(self), err)
 end
-M.fail = fail
 
 local function some(self, mode, n, sep, ctx)
-  local data, err = read(self, mode, n, sep, ctx)
+  local data, err, mark = read(self, mode, n, sep, ctx)
   if data == true then data, err = take(self, mode, n, sep) end
   if data then return data end
-  return fail(self, "read", data, err, mode == LINE)
+  if data == false and err == TOO_LONG then
+    return nil, mode == LINE and "line too long" or "too long"
+  end
+  return fail(self, "read", data, err, mark)
 end
 
 -- The limit and the context of a call that may have either.
@@ -119,9 +136,9 @@ function Conn:lines(max)
   end
 end
 
-local function wrote(self, ok, err)
+local function wrote(self, ok, err, mark)
   if ok then return true end
-  return fail(self, "write", ok, err)
+  return fail(self, "write", ok, err, mark)
 end
 
 -- Writes strings and numbers; true when the system has taken all of it. A context may come last.
@@ -145,9 +162,9 @@ end
 ---@param ctx? weft.Context
 ---@return true?, string?, string?
 function Conn:close_write(ctx)
-  local ok, err = raw.stream_shut(self, ctx)
+  local ok, err, mark = raw.stream_shut(self, ctx)
   if ok then return true end
-  return fail(self, "close_write", ok, err)
+  return fail(self, "close_write", ok, err, mark)
 end
 
 -- Each operation that begins from now on gives up after `s` seconds: nil, "timeout". Nil: none does.

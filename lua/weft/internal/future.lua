@@ -39,6 +39,13 @@ local function new_failure(err, trace)
   return f, sentinel
 end
 
+-- Somebody has got the error. Its entry goes at once: an error that refers to its Future would
+-- keep both alive through it.
+local function settle_failure(self, failure)
+  failure.awaited = true
+  if self.sentinel then failures[self.sentinel] = nil end
+end
+
 -- Of a task whose own failure could not be kept, for lack of memory.
 local lost = { err = "not enough memory", trace = "", awaited = true }
 
@@ -62,6 +69,7 @@ function task.catch(self, err, trace)
   if self.job then return answer_safely(self.job, false, err, trace) end
   local ok, f, sentinel = pcall(new_failure, err, trace)
   self.failure, self.sentinel = ok and f or lost, sentinel
+  if ok and raw.stopped(err) then settle_failure(self, f) end  -- nobody has to ask for that
   settle(self)
   if not ok then error(err, 0) end
 end
@@ -91,13 +99,6 @@ local function checked(self, name)
     raw.bad_self(self, name, "future", "f")
   end
   return self
-end
-
--- Somebody has got the error. Its entry goes at once: an error that refers to its Future would
--- keep both alive through it.
-local function settle_failure(self, failure)
-  failure.awaited = true
-  if self.sentinel then failures[self.sentinel] = nil end
 end
 
 -- Waits for the end; nil and an error when the context ended first.
@@ -166,15 +167,19 @@ function M.async(fn, ...)
   return self
 end
 
-function M.parallel(fn, ...)
-  if type(fn) ~= "function" then raw.bad_arg(1, "parallel", "function", fn) end
+-- Starts fn(...) as an isolated task, for the call of this name.
+function M.isolated(name, fn, ...)
+  if type(fn) ~= "function" then raw.bad_arg(1, name, "function", fn) end
   local self = new_future()
-  raw.start_job(self, "parallel", fn, ...)
+  raw.start_job(self, name, fn, ...)
   return self
 end
 
+function M.parallel(fn, ...) return M.isolated("parallel", fn, ...) end
+
 function M.blocking(fn, ...)
   if type(fn) ~= "function" then raw.bad_arg(1, "blocking", "function", fn) end
+  raw.ctx_over(nil, "blocking", 1)
   raw.check_can_park("blocking")
   local self = new_future()
   self.waiting = WAIT_BLOCKING

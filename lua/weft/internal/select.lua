@@ -8,6 +8,8 @@ local type, getmetatable, each, unpack, error = type, getmetatable, next, unpack
 local tostring, select, setmetatable, concat = tostring, select, setmetatable, table.concat
 local raw_select, raise, loadstring, pcall = raw.select, raw.raise, loadstring, pcall
 
+local check_own = raw.import("scope").check
+
 local M = {}
 
 M.default = setmetatable({}, {
@@ -16,15 +18,17 @@ M.default = setmetatable({}, {
 })
 raw.set_default(M.default)
 
--- A send case met a closed channel, or what was received cannot be unpacked.
-local function fail(err)
+-- A send case met a closed channel, what was received cannot be unpacked, or the task's own
+-- context has ended.
+local function fail(err, mark)
+  check_own(err, mark)
   if err ~= nil then error(err, 0) end
   raise("send on closed channel")
 end
 
 local function settle(i, v, err)
   if i then return i, v, err end
-  fail(v)
+  fail(v, err)
 end
 
 local function select_named(cases)
@@ -88,7 +92,7 @@ local open, fail, select, type, default, would_wait, poll_is_free = ...
 return function(%s)
 %s  local i, v, err = select(%s)
   if i then return i, v, err end
-  fail(v)
+  fail(v, err)
 end
 ]]
 

@@ -4,6 +4,8 @@ local _, raw = ...
 
 local xpcall, unpack, select = xpcall, unpack, select
 
+local scope = raw.import "scope"
+
 local M = {}
 
 local function fix(ok, ...)
@@ -24,6 +26,7 @@ M.catch = nil
 -- task has failed, error and traceback come along, and go to the Future or back to the caller.
 function M.run_defers(list, ...)
   local future = list and list.future
+  if list then scope.shield() end
   while list do
     for i = #list, 1, -1 do
       local call = list[i]

@@ -96,11 +96,19 @@ return {
       "  forget_functions(vm, L);\n  while (is_full", "  while (is_full" },
   },
 
-  { file = "runtime/task/unpack.c",
+  { file = "runtime/task/unpackfn.c",
     { "functions that share upvalues run others' traces", "c/crossing_test",
       "L, code, (flags & WF_WIRE_SHARES) != 0);", "L, code, false);" },
+    { "two environments of a message are one", "c/crossing_test",
+      "  if (n == 0) {\n    lua_pushvalue", "  n = 0;\n  if (n == 0) {\n    lua_pushvalue" },
+  },
+
+  { file = "runtime/task/unpack.h",
     { "the number of a blob is believed", "c/codec_test",
-      "  if (v >= limit) malformed(r);\n", "  (void)limit;\n" },
+      "  if (v >= limit) wf_unpack_malformed(r);\n", "  (void)limit;\n" },
+  },
+
+  { file = "runtime/task/unpack.c",
     { "keys that begin alike are one", "c/crossing_test",
       "if (WF_LIKELY(memcmp(known, word, sizeof word) == 0)) {",
       "if (WF_LIKELY(known[0] == s[0])) {" },

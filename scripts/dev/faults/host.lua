@@ -103,7 +103,8 @@ return {
 
   { file = "runtime/module.c",
     { "the time module that is required first is all of weft", "step",
-      'return open_module(L, "weft.time");', 'return open_module(L, "weft");' },
+      'return open_module(L, "weft." #name);',
+      'return open_module(L, #name[0] != 0 ? "weft" : "");' },
   },
 
   { file = "runtime/task/obj.c",

@@ -89,7 +89,7 @@ return {
   },
 
   { file = "runtime/task/isolated.c",
-    { "paths stay behind", "spawn", "    wf_u64_add(&is->version, 1, WF_RELEASE);\n", "" },
+    { "paths stay behind", "spawn", "  wf_u64_add(&is->version, 1, WF_RELEASE);\n", "" },
     { "only the first function of on_vm is called", "on_vm",
       "  is->last = &entry->next;\n", "" },
   },

@@ -15,15 +15,27 @@ function M.settle()
   end
 end
 
--- A task here: what pcall(fn, ...) has returned in it, once it is `done`.
+local function waits(id)
+  for _, task in ipairs(weft.tasks()) do
+    if task.id == id then return task.state ~= 'ready' and task.state ~= 'running' end
+  end
+  return false
+end
+
+-- A task here, which has come as far as it can: what pcall(fn, ...) has returned in it, once it is
+-- `done`.
 function M.start(fn, ...)
   local r, args = { done = false }, { n = select('#', ...), ... }
+  local id
   local function keep(...)
     r.n, r.done = select('#', ...), true
     for i = 1, r.n do r[i] = (select(i, ...)) end
   end
-  weft.go(function() keep(pcall(fn, unpack(args, 1, args.n))) end)
-  weft.yield()
+  weft.go(function()
+    id = weft.id()
+    keep(pcall(fn, unpack(args, 1, args.n)))
+  end)
+  repeat weft.yield() until r.done or waits(id)
   return r
 end
 
