@@ -12,6 +12,9 @@ local choose = raw.import "select"
 ---@field time weft.time
 ---@field context weft.context
 ---@field sync weft.sync
+---@field fs weft.fs
+---@field signal weft.signal
+---@field process weft.process
 ---@field errgroup weft.errgroup
 ---@field singleflight weft.singleflight
 ---@field rate weft.rate
@@ -158,7 +161,8 @@ weft.stats = raw.stats
 
 -- Loaded when they are first asked for.
 local modules = { time = true, context = true, sync = true, errgroup = true, singleflight = true,
-  rate = true, retry = true, pipeline = true, broadcast = true, supervisor = true, net = true }
+  rate = true, retry = true, pipeline = true, broadcast = true, supervisor = true, net = true,
+  fs = true, signal = true, process = true }
 
 -- Standard input, output and error as connections.
 local streams = { stdin = 0, stdout = 1, stderr = 2 }

@@ -117,6 +117,11 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_preempt(vm, L);
   wf_lib_open_codec(vm, L);
   wf_lib_open_spawn(vm, L);
+  wf_lib_open_call(vm, L);
+  wf_lib_open_fs(vm, L);
+  wf_lib_open_signal(vm, L);
+  wf_lib_open_process(vm, L);
+  wf_lib_open_watch(vm, L);
   wf_lib_open_rand(vm, L);
   wf_lib_open_stream(vm, L);
   wf_lib_open_net(vm, L);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/eventfd.h>
@@ -23,6 +24,8 @@ static int turn(wf_loop *loop) {
 
 int wf_loop_init(wf_loop *loop) {
   loop->wake_fds[0] = loop->wake_fds[1] = -1;
+  loop->jobs = 0;
+  loop->has_jobs_done = false;
   return uv_loop_init(&loop->uv);
 }
 
@@ -85,6 +88,14 @@ static void poll_fds(struct pollfd *fds, nfds_t n, uint64_t timeout_ns) {
 #endif
 }
 
+// Watchers that the kernel does not know of yet: it hears of them in the next turn. (The queue is
+// a ring in every libuv, with the pointer to its first link in front.)
+static bool has_new_watchers(const wf_loop *loop) {
+  const void *first;
+  memcpy(&first, &loop->uv.watcher_queue, sizeof first);
+  return first != &loop->uv.watcher_queue;
+}
+
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   bool wakes = loop->wake_fds[0] >= 0;
   loop->happened = false;
@@ -92,8 +103,10 @@ void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   if (turn(loop) == 0 && timeout_ns == WF_NEVER && !wakes) return;
   if (loop->happened) return;
   // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
-  int uv_ms = wf_loop_pending(loop) ? uv_backend_timeout(&loop->uv) : -1;
+  bool pending = wf_loop_pending(loop);
+  int uv_ms = pending ? uv_backend_timeout(&loop->uv) : -1;
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
+  if (pending && has_new_watchers(loop)) timeout_ns = 0;
   if (timeout_ns > 0) {
     struct pollfd fds[2] = {{.fd = uv_backend_fd(&loop->uv), .events = POLLIN},
                             {.fd = loop->wake_fds[0], .events = POLLIN}};

@@ -10,9 +10,16 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/list.h"
+
 typedef struct wf_loop {
   uv_loop_t uv;
   int wake_fds[2];  // an eventfd, or a pipe's two ends; -1: no wakes
+  // Calls on other threads (loop/pool.h).
+  uint32_t jobs;         // that have not come back
+  wf_link finished;      // of these; under the pool's lock
+  uv_async_t jobs_done;  // tells of them
+  bool has_jobs_done;
   bool happened;    // a callback has given somebody something to do: wf_loop_wait does not wait
 } wf_loop;
 

@@ -117,6 +117,7 @@ typedef struct wf_vm {
   uint64_t now_ns;            // the clock at the last turn of the loop,
   uint64_t turn_ns;           // and the machine's time
   wf_polls polls;
+  uint32_t answered_at_once;  // calls of io that the system has not kept waiting
   uint64_t batch_ns;  // the coarse clock at the last look at it between tasks
   wf_timers timers;
   wf_task_pool tasks;

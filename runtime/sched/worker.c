@@ -58,6 +58,7 @@ void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
 }
 
 bool wf_worker_jump(wf_worker *worker) {
+  if (worker->loop.jobs != 0) return false;
   // Game time is the main VM's alone.
   if (worker->rt->is_virtual && worker->rt->workers != NULL) return wf_turn_jump(worker);
   wf_vm *vm = worker->vm;
@@ -77,13 +78,15 @@ static bool wait_for_more(wf_worker *worker) {
   bool pending = wf_loop_pending(&worker->loop);
   uint64_t next = wf_timers_next(&vm->timers);
   if (!pending && next == WF_NEVER) return false;
-  if (vm->clock.is_virtual && next != WF_NEVER) {
+  // A virtual clock stands still while a thread makes a call for a task: that takes no time.
+  if (vm->clock.is_virtual && next != WF_NEVER && worker->loop.jobs == 0) {
     if (pending) wf_loop_turn(&worker->loop);
     if (!wf_worker_has_ready(vm)) (void)wf_worker_jump(worker);
     return true;
   }
   uint64_t now = wf_clock_now(&vm->clock);
-  uint64_t timeout = next == WF_NEVER ? WF_NEVER : next > now ? next - now : 0;
+  uint64_t timeout = next > now ? next - now : 0;
+  if (next == WF_NEVER || vm->clock.is_virtual) timeout = WF_NEVER;
   wf_monitor_sleep(worker);
   wf_loop_wait(&worker->loop, timeout);
   wf_monitor_wake(worker);

@@ -80,6 +80,8 @@ local lines = {
   { "cores-uneven", "computing on all cores in tasks of very uneven length: speed-up, a core",
     n = 1e6, quick = 1e5, work = "cores-work", arg = 1000, figure = "efficiency", unit = "%",
     scale = 100, more = true, slow = true },
+  { "read-files", "10,000 files of 1,000 bytes, read by 16 tasks: a file", n = 1e4, figure = "time",
+    must = 1.0, slow = true },
   { "pause-10k", "pause of the collector, 10,000 parked tasks", n = 5e6, quick = 1e6, arg = 1e4,
     work = "pause", figure = "pause", unit = "µs", scale = 1e-3, slow = true },
   { "pause-100k", "pause of the collector, 100,000 parked tasks", n = 5e6, arg = 1e5,

@@ -1,0 +1,32 @@
+-- SPDX-License-Identifier: MIT
+-- Channels that a task of weft's own fills: weft.fs.walk and watch. What the caller gets is a view
+-- that only receives; when it is collected, as nobody reads any more, the task ends. (Not when the
+-- channel has crossed to another VM: there may be readers there.)
+local _, raw = ...
+
+local pcall, rawset, newproxy, getmetatable = pcall, rawset, newproxy, getmetatable
+
+-- fill(send, ctx) runs in the task; it sends until it is done, or fails: nil, err, with which the
+-- channel is closed; or until `send` gives nil. The view, and a function that ends the task.
+return function(parent, capacity, fill)
+  local context, chan = raw.require "weft.context", raw.import "chan"
+  local ctx, stop = context.with_cancel(parent or context.background())
+  local inner = chan(capacity)
+  local view = inner:recv_only()
+  local function send(v) return inner:send(v, ctx) end
+  raw.go(function()
+    local ok, done, err = pcall(fill, send, ctx)
+    if not ok then done, err = nil, done end
+    if done then err = nil end
+    stop()
+    pcall(inner.close, inner, err)
+  end)
+  local watchman = newproxy(true)
+  local mt = getmetatable(watchman)
+  mt.__metatable = false
+  mt.__gc = function()
+    if getmetatable(inner) ~= "weft.chan (shared)" then stop() end
+  end
+  rawset(view, "watchman", watchman)
+  return view, stop
+end
