@@ -14,7 +14,6 @@
 #include WF_ATOMIC_SHIM
 #else
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #define WF_RELAXED memory_order_relaxed
@@ -113,21 +112,6 @@ static inline void wf_pause(void) {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
-}
-
-// Waits until the value is no longer `seen`, and returns it (relaxed). Only for what another
-// thread changes within a few instructions; when it was interrupted there, the processor is given
-// away.
-static inline uint64_t wf_u64_await_change(const wf_atomic_u64 *a, uint64_t seen) {
-  uint64_t now;
-  for (uint32_t i = 0; (now = wf_u64_load(a, WF_RELAXED)) == seen; i++) {
-    if (i < 100) {
-      wf_pause();
-    } else {
-      (void)sched_yield();
-    }
-  }
-  return now;
 }
 
 #endif
