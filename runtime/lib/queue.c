@@ -3,6 +3,7 @@
 
 #include "lib/arg.h"
 #include "lib/lib.h"
+#include "lib/waits.h"
 #include "sched/runtime.h"
 
 static int l_queue(lua_State *L) {
@@ -16,29 +17,19 @@ static wf_queue *queue_at(lua_State *L) {
   return queue;
 }
 
-typedef struct wait_kind {
-  const char *call;
-  wf_reason reason;
-} wait_kind;
-
-static const wait_kind wait_kinds[] = {{"lock", WF_WAIT_MUTEX},
-                                       {"wait", WF_WAIT_WAITGROUP},
-                                       {"await", WF_WAIT_AWAIT},
-                                       {"require", WF_WAIT_AWAIT},
-                                       {"blocking", WF_WAIT_BLOCKING}};
-
-// queue_wait(queue, kind, ctx[, arg number]) -> true; nil, err. `kind` counts wait_kinds from 1.
+// queue_wait(queue, kind, ctx, units) -> true; nil, err. The units, for queue_grant, lie on top of
+// the parked stack.
 static int l_queue_wait(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_queue *queue = queue_at(L);
-  const wait_kind *kind = &wait_kinds[lua_tointeger(L, 2) - 1];
-  wf_ctx *ctx = wf_arg_context(L, 3, 1, kind->call);
+  const wf_wait_kind *kind = wf_wait_kind_at(L, 2);
+  wf_ctx *ctx = kind->whatever ? NULL : wf_arg_context(L, 3, 1, kind->call);
   if (wf_ctx_is_over(L, ctx)) return 2;
   wf_check_can_park(vm, L, kind->call);
   wf_waiter *waiter = wf_wait_on(vm, &queue->obj, WF_OP_EVENT);
   wf_wait_context(vm, L, ctx);
   wf_list_push(&queue->waiters, &waiter->link);
-  if (kind->reason == WF_WAIT_MUTEX) vm->stats.lock_waits++;
+  if (wf_queue_is_lock(kind->reason)) vm->stats.lock_waits++;
   return wf_park(vm, L, kind->reason, lua_gettop(L));
 }
 
@@ -48,6 +39,14 @@ static int l_queue_wake(lua_State *L) {
   double max = lua_tonumber(L, 2);
   lua_pushinteger(L, (lua_Integer)wf_queue_wake(queue, max < 4e9 ? (uint32_t)max : UINT32_MAX));
   lua_pushinteger(L, wf_list_empty(&queue->waiters) ? 0 : 1);
+  return 2;
+}
+
+// queue_grant(queue, free) -> what is left of the free units, whether somebody still waits
+static int l_queue_grant(lua_State *L) {
+  wf_queue *queue = queue_at(L);
+  lua_pushnumber(L, wf_queue_grant(queue, lua_tonumber(L, 2)));
+  lua_pushboolean(L, !wf_list_empty(&queue->waiters));
   return 2;
 }
 
@@ -61,10 +60,11 @@ static int l_ctx_over(lua_State *L) {
 }
 
 void wf_lib_open_queue(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {{"queue", l_queue},
-                                       {"queue_wait", l_queue_wait},
-                                       {"queue_wake", l_queue_wake},
-                                       {"ctx_over", l_ctx_over},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"queue", l_queue},           {"queue_wait", l_queue_wait},
+      {"queue_wake", l_queue_wake}, {"queue_grant", l_queue_grant},
+      {"ctx_over", l_ctx_over},     {NULL, NULL}};
   wf_lib_add(vm, L, functions);
+  wf_wait_kind_push_all(L);
+  lua_setfield(L, -2, "waits");
 }

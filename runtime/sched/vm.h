@@ -176,6 +176,7 @@ typedef enum wf_vm_ref {
   WF_REF_VIEW_MT,       // of views that only receive
   WF_REF_SEND_VIEW_MT,  // and of those that only send
   WF_REF_SHARED_MT,     // of channels that have crossed
+  WF_REF_SYNC_TYPES,    // the same of the objects of weft.sync, by their type (conc/sync.h)
   WF_REF_CASE_MT,       // of send cases of a select
   WF_REF_DEFAULT,       // weft.default
   WF_REF_RAW,           // the table of C functions that weft's Lua modules are built on

@@ -1,0 +1,121 @@
+-- SPDX-License-Identifier: MIT
+-- Mutexes. An unlock with waiters hands the lock to the first: nobody overtakes.
+local _, raw = ...
+
+local class, gate = raw.import "sync.class", raw.import "sync.gate"
+local type, getmetatable, error = type, getmetatable, error
+local protect = raw.import("task").protect
+local raise = raw.raise
+local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
+local take, try_take, give = gate.take, raw.gate_try, gate.give
+local WAIT, WAIT_AGAIN = raw.waits.lock, raw.waits.relock
+
+---@class weft.Mutex
+local Mutex, Shared, astray = class.define("mutex", "m")
+local MUTEX, SHARED = Mutex.__metatable, Shared.__metatable
+
+local M = {}
+
+-- [1]: 0 free, 1 locked, 2 locked and somebody waits (or has given up since).
+---@return weft.Mutex
+function M.new() return class.new(Mutex, "mutex", { 0 }) end
+
+-- Locks it, waiting for its turn.
+---@param ctx? weft.Context
+---@return true?, string?
+function Mutex:lock(ctx)
+  if getmetatable(self) ~= MUTEX then return astray(self, "lock", ctx) end
+  if ctx ~= nil then
+    local over, err = raw.ctx_over(ctx, "lock", 1)
+    if over == nil then return nil, err end
+  end
+  if self[1] == 0 then
+    self[1] = 1
+    return true
+  end
+  raw.check_can_park("lock")
+  self[1] = 2
+  return queue_wait(self[0], WAIT, ctx)
+end
+
+-- Locks it if it is free.
+---@return boolean
+function Mutex:try_lock()
+  if getmetatable(self) ~= MUTEX then return astray(self, "try_lock") end
+  if self[1] ~= 0 then return raw.poll_missed(false) end
+  self[1] = 1
+  return true
+end
+
+-- Unlocks it, or hands it to the first who waits.
+function Mutex:unlock()
+  if getmetatable(self) ~= MUTEX then return astray(self, "unlock") end
+  local state = self[1]
+  if state == 1 then
+    self[1] = 0
+  elseif state == 2 then
+    local woken, more = queue_wake(self[0], 1)
+    self[1] = woken + more  -- 0: all have given up; 1: handed over; 2: and others wait
+  else
+    raise("unlock of unlocked mutex")
+  end
+end
+
+local function after_with(self, ok, ...)
+  self:unlock()
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- Runs fn(...) under the lock and returns its results; unlocks on errors too.
+---@param fn function
+function Mutex:with(fn, ...)
+  local kind = getmetatable(self)
+  if kind ~= MUTEX and kind ~= SHARED then return astray(self, "with") end
+  if type(fn) ~= "function" then raw.bad_arg(1, "with", "function", fn) end
+  self:lock()
+  return after_with(self, protect(fn, ...))
+end
+
+function Shared:lock(ctx)
+  if getmetatable(self) ~= SHARED then return astray(self, "lock", ctx) end
+  return take(self, 1, WAIT, ctx)
+end
+
+function Shared:try_lock()
+  if getmetatable(self) ~= SHARED then return astray(self, "try_lock") end
+  return try_take(self, 1) or raw.poll_missed(false)
+end
+
+function Shared:unlock()
+  if getmetatable(self) ~= SHARED then return astray(self, "unlock") end
+  if not give(self, 1) then raise("unlock of unlocked mutex") end
+end
+
+Shared.with = Mutex.with
+
+-- Whether it is one.
+function M.is(v)
+  local kind = getmetatable(v)
+  return type(v) == "table" and (kind == MUTEX or kind == SHARED)
+end
+
+-- Whether somebody has locked it.
+function M.is_locked(self)
+  if getmetatable(self) == MUTEX then return self[1] ~= 0 end
+  return raw.gate_held(self) ~= 0
+end
+
+-- Locks it, after a wait for something else that began with unlocking it. No context ends that.
+function M.relock(self)
+  if getmetatable(self) ~= MUTEX then
+    raw.gate_take(self, 1, WAIT_AGAIN)
+  elseif self[1] == 0 then
+    self[1] = 1
+  else
+    self[1] = 2
+    queue_wait(self[0], WAIT_AGAIN)
+  end
+end
+
+return M

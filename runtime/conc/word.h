@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// int and bool that have crossed: a number that all threads change at once. All operations on all
+// of them are sequentially consistent.
+#ifndef WF_CONC_WORD_H
+#define WF_CONC_WORD_H
+
+#include "conc/gate.h"
+
+// Beyond it a Lua number does not count exactly.
+#define WF_WORD_MOST (INT64_C(1) << 53)
+
+int64_t wf_word_load(const wf_gate *gate);
+int64_t wf_word_swap(wf_gate *gate, int64_t v);
+
+// False: the sum is beyond WF_WORD_MOST, and nothing has changed.
+bool wf_word_add(wf_gate *gate, int64_t n, int64_t *sum);
+
+bool wf_word_compare_and_swap(wf_gate *gate, int64_t old, int64_t v);
+
+#endif
