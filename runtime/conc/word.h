@@ -6,8 +6,8 @@
 
 #include "conc/gate.h"
 
-// Beyond it a Lua number does not count exactly.
-#define WF_WORD_MOST (INT64_C(1) << 53)
+// Beyond it Lua's numbers do not tell all integers apart.
+#define WF_WORD_MOST ((INT64_C(1) << 53) - 1)
 
 int64_t wf_word_load(const wf_gate *gate);
 int64_t wf_word_swap(wf_gate *gate, int64_t v);

@@ -6,7 +6,7 @@ local _, raw = ...
 local class = raw.import "sync.class"
 local type, getmetatable, floor = type, getmetatable, math.floor
 local bad_arg, userdata_of = raw.bad_arg, class.userdata_of
-local MOST = 2 ^ 53
+local MOST = 2 ^ 53 - 1
 
 -- NaN, or -1 of word_cas: what stands at 0 is not known just now; the door knows it afterwards.
 local word_load = class.compiled("double (*)(const void *)", "word_load")
@@ -49,12 +49,12 @@ local INT, SHARED_INT = Int.__metatable, SharedInt.__metatable
 
 local function integer(v, arg, fname)
   if type(v) ~= "number" or v ~= floor(v) or v > MOST or v < -MOST then
-    bad_arg(arg, fname, "integer up to 2^53", v)
+    bad_arg(arg, fname, "integer below 2^53", v)
   end
   return v
 end
 
-local function too_far() raw.raise("'add': the sum is beyond 2^53") end
+local function too_far() raw.raise("'add': the sum is 2^53 or beyond") end
 
 ---@return integer
 function Int:load()

@@ -36,7 +36,8 @@ local function get(self, k)
   return v
 end
 
--- The box, or false for what needs none; before anything has changed.
+-- The box, or false for what needs none; before anything has changed. What goes into a box crosses
+-- for good: when it leads back to the map, that has crossed afterwards, and goes on as such.
 local function box(v, fname) return is_boxed(v) and raw.box(v, fname) end
 
 local function put(self, k, v, boxed)
@@ -71,7 +72,9 @@ function Map:store(k, v)
   if getmetatable(self) ~= MAP then return astray(self, "store", k, v) end
   check_key(k, "store")
   check_value(v, 2, "store")
-  put(self, k, v, box(v, "store"))
+  local boxed = box(v, "store")
+  if getmetatable(self) ~= MAP then return astray(self, "store", k, v) end
+  put(self, k, v, boxed)
 end
 
 -- What is there, and true; else stores v and returns that, and false.
@@ -84,7 +87,9 @@ function Map:load_or_store(k, v)
   check_value(v, 2, "load_or_store")
   local actual = get(self, k)
   if actual ~= nil then return actual, true end
-  put(self, k, v, box(v, "load_or_store"))
+  local boxed = box(v, "load_or_store")
+  if getmetatable(self) ~= MAP then return astray(self, "load_or_store", k, v) end
+  put(self, k, v, boxed)
   return get(self, k), false
 end
 
@@ -115,6 +120,7 @@ function Map:swap(k, v)
   check_key(k, "swap")
   check_value(v, 2, "swap")
   local boxed = box(v, "swap")
+  if getmetatable(self) ~= MAP then return astray(self, "swap", k, v) end
   local before = get(self, k)
   put(self, k, v, boxed)
   return before
@@ -132,7 +138,9 @@ function Map:compare_and_swap(k, old, new)
   check_comparable(old, 2, "compare_and_swap")
   check_value(new, 3, "compare_and_swap")
   if self[1][k] ~= old then return false end
-  put(self, k, new, box(new, "compare_and_swap"))
+  local boxed = box(new, "compare_and_swap")
+  if getmetatable(self) ~= MAP then return astray(self, "compare_and_swap", k, old, new) end
+  put(self, k, new, boxed)
   return true
 end
 

@@ -10,13 +10,14 @@ local is_boxed, check_comparable = copies.is_boxed, copies.check_comparable
 local Value, Shared, astray = class.define("value", "v")
 local VALUE, SHARED = Value.__metatable, Shared.__metatable
 
--- [1]: the value; [2]: whether that is a box (copies.lua).
+-- [1]: the value; [2]: whether that is a box (copies.lua). What goes into a box crosses for good:
+-- when it leads back to the object itself, that has crossed afterwards, and `put` does nothing.
 local function put(self, v, fname)
-  if is_boxed(v) then
-    self[1], self[2] = raw.box(v, fname), true
-  else
-    self[1], self[2] = v, false
-  end
+  local boxed = is_boxed(v)
+  if boxed then v = raw.box(v, fname) end
+  if getmetatable(self) ~= VALUE then return false end
+  self[1], self[2] = v, boxed
+  return true
 end
 
 local function get(boxed, v)
@@ -33,7 +34,7 @@ end
 ---@param v any
 function Value:store(v)
   if getmetatable(self) ~= VALUE then return astray(self, "store", v) end
-  put(self, v, "store")
+  if not put(self, v, "store") then astray(self, "store", v) end
 end
 
 -- Stores v; what was there.
@@ -42,7 +43,7 @@ end
 function Value:swap(v)
   if getmetatable(self) ~= VALUE then return astray(self, "swap", v) end
   local before, boxed = self[1], self[2]
-  put(self, v, "swap")
+  if not put(self, v, "swap") then return astray(self, "swap", v) end
   return get(boxed, before)
 end
 
@@ -54,8 +55,8 @@ function Value:compare_and_swap(old, new)
   if getmetatable(self) ~= VALUE then return astray(self, "compare_and_swap", old, new) end
   check_comparable(old, 1, "compare_and_swap")
   if self[2] or self[1] ~= old then return false end
-  put(self, new, "compare_and_swap")
-  return true
+  if put(self, new, "compare_and_swap") then return true end
+  return astray(self, "compare_and_swap", old, new)
 end
 
 function Shared:load()

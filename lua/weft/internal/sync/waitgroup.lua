@@ -7,7 +7,7 @@ local type, getmetatable, floor = type, getmetatable, math.floor
 local error, pcall = error, pcall
 local raise = raw.raise
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
-local ALL = math.huge
+local ALL, MOST = math.huge, 2 ^ 31
 local WAIT = raw.waits.group
 
 ---@class weft.WaitGroup
@@ -15,6 +15,12 @@ local WaitGroup, Shared, astray = class.define("waitgroup", "wg")
 local WAITGROUP, SHARED = WaitGroup.__metatable, Shared.__metatable
 
 local function negative(fname) raise("'" .. fname .. "': negative waitgroup counter") end
+
+local function check(n)
+  if type(n) ~= "number" or n ~= floor(n) or n > MOST or n < -MOST then
+    raw.bad_arg(1, "add", "integer up to 2^31", n)
+  end
+end
 
 local function change(self, n, fname)
   local count = self[1] + n
@@ -30,9 +36,7 @@ end
 ---@param n integer
 function WaitGroup:add(n)
   if getmetatable(self) ~= WAITGROUP then return astray(self, "add", n) end
-  if type(n) ~= "number" or n ~= floor(n) or n - n ~= 0 then
-    raw.bad_arg(1, "add", "integer", n)
-  end
+  check(n)
   change(self, n, "add")
 end
 
@@ -68,9 +72,7 @@ end
 
 function Shared:add(n)
   if getmetatable(self) ~= SHARED then return astray(self, "add", n) end
-  if type(n) ~= "number" or n ~= floor(n) or n - n ~= 0 then
-    raw.bad_arg(1, "add", "integer", n)
-  end
+  check(n)
   far_add(self, n, "add")
 end
 
