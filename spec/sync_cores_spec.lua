@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Objects of weft.sync that cross: used by tasks on all workers at once, promoted while tasks wait,
--- given up at random. What is locked is held as it should be, and nothing is lost.
+-- Objects of weft.sync that cross: used by tasks on all workers at once, promoted while tasks
+-- wait, given up at random. What is locked is held as it should be, and nothing is lost.
 -- Subject: runtime/conc/gate.c runtime/conc/sync.c runtime/conc/sync_share.c
 -- runtime/conc/compiled.c runtime/conc/dict.c
 
@@ -291,7 +291,7 @@ describe('misuse over cores', function()
   end)
 end)
 
--- Conservation ----------------------------------------------------------------------------------
+-- Conservation --------------------------------------------------------------------------------
 
 -- A context that ends soon, in one way or another.
 local function impatient(random)
@@ -317,7 +317,9 @@ describe('over cores, with waits that are given up at random,', function()
       local done = everywhere(4, function(i)
         local random, mine = new_random(round * 100 + i), 0
         for _ = 1, 300 do
-          local ok = random(3) == 1 and m:lock(impatient(random)) or random(3) == 1 and m:try_lock()
+          local ok
+          if random(3) == 1 then ok = m:lock(impatient(random)) end
+          if not ok and random(3) == 1 then ok = m:try_lock() end
           if not ok and random(2) == 1 then ok = m:lock() end
           if ok then
             if inside:add(1) ~= 1 then error 'two at a time' end

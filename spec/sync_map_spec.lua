@@ -124,10 +124,10 @@ for form, make in pairs { ['local'] = same, ['shared'] = share } do
     it('raises for bad keys and values, and is as before', function()
       local m, co = make(sync.map()), coroutine.create(print)
       m:store('a', 1)
-      for _, name in ipairs { 'load', 'store', 'load_or_store', 'load_and_delete', 'swap', 'delete',
-        'compare_and_swap' } do
+      for _, name in ipairs { 'load', 'store', 'load_or_store', 'load_and_delete', 'swap',
+        'delete', 'compare_and_swap' } do
         raises(function() m[name](m, nil, 1, 1) end, 'argument #1', name, 'got nil')
-        raises(function() m[name](m, {}, 1, 1) end, 'argument #1', name, 'string, number or boolean')
+        raises(function() m[name](m, {}, 1, 1) end, 'argument #1', 'string, number or boolean')
         raises(function() m[name](m, 0 / 0, 1, 1) end, 'argument #1', name, 'not NaN')
         raises(function() m[name](sync.int(), 'a', 1) end, name, 'map expected', 'm:' .. name)
       end

@@ -52,7 +52,9 @@ describe('once', function()
 
   it('raises for a call inside its own function, which goes on', function()
     local o, err = sync.once(), nil
-    o:call(function() err = raises(function() o:call(print) end, 'call', 'inside the function') end)
+    o:call(function()
+      err = raises(function() o:call(print) end, 'call', 'inside the function')
+    end)
     has(err, 'sync_once_spec.lua')
     assert.is_true(o:call(error))
     local v
