@@ -34,6 +34,11 @@ static bool wake_first(wf_queue *queue) {
   if (wf_queue_is_lock(task->reason)) {
     vm->stats.lock_wait_ns += wf_clock_now(&vm->clock) - task->since_ns;
   }
+  if (task->reason == WF_WAIT_MUTEX) {  // it has it now; its site lies on top of its stack
+    queue->holder = task->id;
+    queue->site = (uint32_t)lua_tointeger(task->at, -1);
+    queue->is_first = false;
+  }
   wf_claim(task);
   lua_pushboolean(task->at, 1);
   wf_ready(task, 1);

@@ -11,6 +11,11 @@
 typedef struct wf_queue {
   wf_obj obj;
   wf_link waiters;
+  // Of a mutex, for reports, and only while somebody waits: the task that has locked it (0: not
+  // known), and where (task/site.h).
+  uint64_t holder;
+  uint32_t site;
+  bool is_first;  // it is not known where this time: that is where it was locked first
 } wf_queue;
 
 // Pushes a userdata with a new queue. Raises when memory is out.

@@ -50,6 +50,19 @@ wf_sync *wf_sync_at(lua_State *L, int idx) {
   return obj != NULL && wf_sync_of(obj) != NULL ? (wf_sync *)obj : NULL;
 }
 
+bool wf_sync_find_holder(const wf_obj *on, wf_sync_holder *holder) {
+  const wf_sync *sync = on != NULL ? wf_sync_of(on) : NULL;
+  if (sync == NULL || sync->type == WF_SYNC_MAP) return false;
+  *holder = (wf_sync_holder){.task = sync->queue.holder};
+  if (on->shared) {
+    holder->task = wf_gate_holder(wf_sync_gate(sync));
+  } else {
+    holder->site = sync->queue.site;
+    holder->is_first = sync->queue.is_first;
+  }
+  return holder->task != 0;
+}
+
 bool wf_sync_key(lua_State *L, int idx, wf_dict_key *key) {
   *key = (wf_dict_key){.kind = WF_DICT_NUMBER};
   switch (lua_type(L, idx)) {

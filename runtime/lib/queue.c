@@ -5,6 +5,7 @@
 #include "lib/lib.h"
 #include "lib/waits.h"
 #include "sched/runtime.h"
+#include "task/site.h"
 
 static int l_queue(lua_State *L) {
   (void)wf_queue_new(wf_door_vm(L), L);
@@ -17,8 +18,20 @@ static wf_queue *queue_at(lua_State *L) {
   return queue;
 }
 
+// What a mutex's table knows of who has locked it: the task and the site of its first lock, at 4
+// and 5; nothing where the queue knows it, because the lock was handed over. Leaves the site of
+// this lock on top of the stack.
+static void note_holder(wf_vm *vm, lua_State *L, wf_queue *queue) {
+  if (lua_isnumber(L, 4)) {
+    queue->holder = (uint64_t)lua_tonumber(L, 4);
+    queue->site = (uint32_t)lua_tointeger(L, 5);
+    queue->is_first = true;
+  }
+  lua_pushinteger(L, (lua_Integer)wf_site_here(vm, L));
+}
+
 // queue_wait(queue, kind, ctx, units) -> true; nil, err. The units, for queue_grant, lie on top of
-// the parked stack.
+// the parked stack. A mutex has holder and site at 4 and 5 instead.
 static int l_queue_wait(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_queue *queue = queue_at(L);
@@ -26,6 +39,7 @@ static int l_queue_wait(lua_State *L) {
   wf_ctx *ctx = kind->whatever ? NULL : wf_arg_context(L, 3, 1, kind->call);
   if (wf_ctx_is_over(L, ctx)) return 2;
   wf_check_can_park(vm, L, kind->call);
+  if (kind->reason == WF_WAIT_MUTEX) note_holder(vm, L, queue);
   wf_waiter *waiter = wf_wait_on(vm, &queue->obj, WF_OP_EVENT);
   wf_wait_context(vm, L, ctx);
   wf_list_push(&queue->waiters, &waiter->link);
@@ -59,12 +73,23 @@ static int l_ctx_over(lua_State *L) {
   return 1;
 }
 
+// site() -> the number of the place in the script that is running
+static int l_site(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)wf_site_here(wf_door_vm(L), L));
+  return 1;
+}
+
 void wf_lib_open_queue(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"queue", l_queue},           {"queue_wait", l_queue_wait},
-      {"queue_wake", l_queue_wake}, {"queue_grant", l_queue_grant},
-      {"ctx_over", l_ctx_over},     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"queue", l_queue},
+                                       {"queue_wait", l_queue_wait},
+                                       {"queue_wake", l_queue_wake},
+                                       {"queue_grant", l_queue_grant},
+                                       {"ctx_over", l_ctx_over},
+                                       {"site", l_site},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   wf_wait_kind_push_all(L);
   lua_setfield(L, -2, "waits");
+  lua_pushlightuserdata(L, &vm->current_id);
+  lua_setfield(L, -2, "current_id_address");
 }

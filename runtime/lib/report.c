@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What can be seen of the tasks from outside: tasks(), their stacks, and the counters.
+#include "conc/sync.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
@@ -57,6 +58,16 @@ static void push_label(lua_State *L, const wf_task *task) {
   }
 }
 
+// Of a task that waits for a lock: who has it, and where that one has locked it.
+static void set_holder(lua_State *L, const wf_task *task) {
+  wf_sync_holder holder;
+  if (task->state != WF_PARKED || !wf_sync_find_holder(task->wait.waiter.on, &holder)) return;
+  set_number(L, "holder", (double)holder.task);
+  if (holder.site == 0) return;
+  set_string(L, holder.is_first ? "first_locked_at" : "locked_at",
+             wf_site_text(task->vm, holder.site));
+}
+
 static void push_task(lua_State *L, wf_task *task) {
   const wf_vm *vm = task->vm;
   lua_createtable(L, 0, 8);
@@ -68,6 +79,7 @@ static void push_task(lua_State *L, wf_task *task) {
   lua_setfield(L, -2, "where");
   push_label(L, task);
   lua_setfield(L, -2, "label");
+  set_holder(L, task);
   if (task->creator != 0) {
     lua_pushfstring(L, "task %d at %s", (int)task->creator, wf_site_text(vm, task->site));
   } else {

@@ -95,6 +95,7 @@ typedef struct wf_vm {
   lua_State *L;             // the scheduler's own state: no task ever runs on it
   lua_State *host;          // the main thread of the Lua state; NULL: not seen yet
   struct wf_task *current;  // the task that runs now, NULL between tasks; the monitor peeks
+  double current_id;     // its number, for compiled code (lua/weft/internal/sync/mutex.lua)
   const void *own;       // wf_task.own of the one that ran last: not NULL, its calls have to look
   lua_State *running;    // the innermost coroutine that weft resumed
   bool chain_ok;         // every coroutine from the task down to `running` can yield

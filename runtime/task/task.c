@@ -295,6 +295,7 @@ static void run_one(wf_vm *vm, wf_task *task) {
   // Both pair with monitor.c: look. Who sees the task sees its slice's number, and its struct.
   wf_store_relaxed(&vm->stats.switches, vm->stats.switches + 1);
   wf_store_release(&vm->current, task);
+  vm->current_id = (double)task->id;
   wf_own_follow(vm, task);
   int status = lua_resume(co, nargs);
   while (status == LUA_YIELD && wf_preempt_goes_on(vm, co)) status = lua_resume(co, 0);
