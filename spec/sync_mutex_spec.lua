@@ -331,8 +331,8 @@ describe('mutex: reports say who holds it', function()
       m:lock()
     ]]
     assert.equals(2, r.status)
-    has(r.err, 'deadlock', 'mutex on the ledger', 'held by task 2, which has ended; first locked at',
-      ':3\n')
+    has(r.err, 'deadlock', 'mutex on the ledger', ':3\n',
+      'held by task 2, which has ended; first locked at')
   end)
 end)
 
