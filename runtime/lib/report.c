@@ -44,9 +44,13 @@ static void push_where(lua_State *L, wf_task *task) {
   }
 }
 
+// What the task waits on, or NULL.
+static const wf_obj *waited_on(const wf_task *task) {
+  return task->state == WF_PARKED && !task->timed ? task->wait.waiter.on : NULL;
+}
+
 static void push_label(lua_State *L, const wf_task *task) {
-  const wf_obj *on = NULL;
-  if (task->state == WF_PARKED && !task->timed) on = task->wait.waiter.on;
+  const wf_obj *on = waited_on(task);
   if (on != NULL && on->label != NULL) {
     lua_pushstring(L, on->label);
   } else if (on != NULL && on->kind->describe != NULL) {
@@ -61,7 +65,7 @@ static void push_label(lua_State *L, const wf_task *task) {
 // Of a task that waits for a lock: who has it, and where that one has locked it.
 static void set_holder(lua_State *L, const wf_task *task) {
   wf_sync_holder holder;
-  if (task->state != WF_PARKED || !wf_sync_find_holder(task->wait.waiter.on, &holder)) return;
+  if (!wf_sync_find_holder(waited_on(task), &holder)) return;
   set_number(L, "holder", (double)holder.task);
   if (holder.site == 0) return;
   set_string(L, holder.is_first ? "first_locked_at" : "locked_at",
