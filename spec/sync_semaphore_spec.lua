@@ -146,6 +146,23 @@ describe('semaphore', function()
     is_free(s, 1)
   end)
 
+  it('one that has given up holds nobody back, even before it has run again', function()
+    local s = sync.semaphore(2)
+    s:acquire()
+    for _, name in ipairs { 'acquire', 'try_acquire' } do
+      local ctx, cancel = context.with_cancel(context.background())
+      local r = start(s.acquire, s, 2, ctx)
+      cancel()
+      assert.is_true(s[name](s))
+      assert.is_false(r.done)
+      s:release()
+      settle()
+      assert.is_true(r.done)
+    end
+    s:release()
+    is_free(s, 2)
+  end)
+
   it('units that were handed over before the cancel are held', function()
     local s = sync.semaphore(2)
     s:acquire(2)

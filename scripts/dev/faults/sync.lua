@@ -90,7 +90,7 @@ return {
       'if getmetatable(self) ~= MAP then return astray(self, "store", k, v) end\n  put',
       "put" },
     { "a map counts a key twice", "sync_map",
-      "if values[k] == nil then self[3] = self[3] + 1 end", "self[3] = self[3] + 1" },
+      "if is_new then self[3] = self[3] + 1 end", "self[3] = self[3] + 1" },
   },
 
   { file = LUA .. "pool.lua",

@@ -42,7 +42,7 @@ local function box(v, fname) return is_boxed(v) and raw.box(v, fname) end
 
 local function put(self, k, v, boxed)
   local values = self[1]
-  if values[k] == nil then self[3] = self[3] + 1 end
+  local is_new = values[k] == nil
   if boxed then
     self[2][k] = boxed
     values[k] = BOXED
@@ -50,6 +50,7 @@ local function put(self, k, v, boxed)
     values[k] = v
     if self[2][k] then self[2][k] = nil end
   end
+  if is_new then self[3] = self[3] + 1 end
 end
 
 local function drop(self, k)

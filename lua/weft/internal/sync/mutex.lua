@@ -29,16 +29,15 @@ local function me() return current[0] or raw.id() or 0 end
 function M.new() return class.new(Mutex, "mutex", { 0, false, false }) end
 
 local function own(self)
+  if not self[3] then self[3] = raw.site() end  -- first: it may take memory
   self[1], self[2] = 1, me()
-  if not self[3] then self[3] = raw.site() end
   return true
 end
 
 -- The slow side: somebody has it.
 local function wait(self, why, ctx)
-  local state = self[1]
   self[1] = 2
-  return queue_wait(self[0], why, ctx, state == 1 and self[2] or nil, self[3])
+  return queue_wait(self[0], why, ctx, self[2], self[3])
 end
 
 -- Locks it, waiting for its turn.

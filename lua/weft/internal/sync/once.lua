@@ -5,6 +5,7 @@ local _, raw = ...
 
 local class = raw.import "sync.class"
 local type, getmetatable, error, select, unpack = type, getmetatable, error, select, unpack
+local pcall = pcall
 local protect = raw.import("task").protect
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL = math.huge
@@ -39,13 +40,7 @@ local function enter(self, fname)
   return false
 end
 
--- It has been done, and that came of it.
-local function leave(self, outcome)
-  if getmetatable(self) == ONCE then
-    self[1], self[2], self[3] = DONE, false, outcome or false
-    queue_wake(self[0], ALL)
-    return
-  end
+local function leave_far(self, outcome)
   local kept, why = raw.once_leave(self, outcome)
   if kept then return end
   -- What cannot cross is a failure for everybody; an error value goes as its text.
@@ -55,6 +50,16 @@ local function leave(self, outcome)
     outcome = { n = 2, false, raw.error_text(outcome[2]) }
   end
   raw.once_leave(self, outcome)
+end
+
+-- It has been done, and that came of it; what there is no memory to keep is a failure by itself.
+local function leave(self, outcome)
+  if getmetatable(self) == ONCE then
+    self[1], self[2], self[3] = DONE, false, outcome or false
+    queue_wake(self[0], ALL)
+  elseif not pcall(leave_far, self, outcome) then
+    raw.once_leave(self)
+  end
 end
 
 local function after_call(self, ok, ...)
@@ -81,8 +86,14 @@ local function give(ok, ...)
   return ...
 end
 
+local function pack(...) return { n = select("#", ...), ... } end
+
 local function after_value(self, ...)
-  local outcome = { n = select("#", ...), ... }
+  local fine, outcome = pcall(pack, ...)
+  if not fine then
+    leave(self)
+    return give(...)
+  end
   leave(self, outcome)
   return give(unpack(outcome, 1, outcome.n))
 end
