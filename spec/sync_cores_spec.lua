@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Objects of weft.sync that cross: used by tasks on all workers at once, promoted while tasks
 -- wait, given up at random. What is locked is held as it should be, and nothing is lost.
--- Subject: runtime/conc/gate.c runtime/conc/sync.c runtime/conc/sync_share.c
+-- Subject: runtime/conc/latch.c runtime/conc/sync.c runtime/conc/sync_share.c
 -- runtime/conc/compiled.c runtime/conc/dict.c
 
 local weft = require 'weft'

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 // False, NaN, -1: the object is not known just now, or it cannot be done so, and nothing has
-// happened. Else as of conc/gate.h, where 0 stands for false, and conc/word.h.
+// happened. Else as of conc/latch.h, where 0 stands for false, and conc/word.h.
 bool wf_compiled_take(const void *proxy, double units);
 int wf_compiled_give(const void *proxy, double units);
 int wf_compiled_add(const void *proxy, double n);

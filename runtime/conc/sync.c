@@ -55,7 +55,7 @@ bool wf_sync_find_holder(const wf_obj *on, wf_sync_holder *holder) {
   if (sync == NULL || sync->type == WF_SYNC_MAP) return false;
   *holder = (wf_sync_holder){.task = sync->queue.holder};
   if (on->shared) {
-    holder->task = wf_gate_holder(wf_sync_gate(sync));
+    holder->task = wf_latch_holder(wf_sync_latch(sync));
   } else {
     holder->site = sync->queue.site;
     holder->is_first = sync->queue.is_first;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The objects of weft.sync, as scripts have them: a table with a userdata at 0. While an object is
 // known in one VM alone its state is in the table (lua/weft/internal/sync), and here is the queue
-// of those who wait. When it crosses, state and queue go into a core (conc/gate.h, conc/dict.h);
+// of those who wait. When it crosses, state and queue go into a core (conc/latch.h, conc/dict.h);
 // the table gets another metatable, and what is here is a stub of the core.
 //
 // Scripts can write into the table: what is read there is checked when the object crosses.
@@ -9,7 +9,7 @@
 #define WF_CONC_SYNC_H
 
 #include "conc/dict.h"
-#include "conc/gate.h"
+#include "conc/latch.h"
 #include "conc/queue.h"
 
 typedef struct wf_sync {
@@ -32,8 +32,8 @@ wf_sync *wf_sync_at(lua_State *L, int idx);
 const wf_sync *wf_sync_of(const wf_obj *obj);
 
 // Of one that has crossed.
-static inline wf_gate *wf_sync_gate(const wf_sync *sync) {
-  return (wf_gate *)sync->queue.obj.core;
+static inline wf_latch *wf_sync_latch(const wf_sync *sync) {
+  return (wf_latch *)sync->queue.obj.core;
 }
 static inline wf_dict *wf_sync_dict(const wf_sync *sync) {
   return (wf_dict *)sync->queue.obj.core;

@@ -49,7 +49,7 @@ static void push(wf_vm *vm, lua_State *L, wf_core *core) {
   lua_rawseti(L, -2, 0);
   if (!wf_core_copy_label(core, &sync->queue.obj)) no_memory(L);
   if (type == WF_SYNC_COND) {
-    wf_core_push(vm, L, wf_sync_gate(sync)->box->message.parcel->cores[0]);
+    wf_core_push(vm, L, wf_sync_latch(sync)->box->message.parcel->cores[0]);
     lua_rawseti(L, -2, 1);
   }
   push_types(vm, L);
@@ -58,20 +58,20 @@ static void push(wf_vm *vm, lua_State *L, wf_core *core) {
   lua_pop(L, 1);
 }
 
-static const wf_core_kind gate_kind = {
-    .size = sizeof(wf_gate), .empty = wf_gate_empty, .each = wf_gate_each, .push = push};
+static const wf_core_kind latch_kind = {
+    .size = sizeof(wf_latch), .empty = wf_latch_empty, .each = wf_latch_each, .push = push};
 static const wf_core_kind map_kind = {
     .size = sizeof(wf_dict), .empty = wf_dict_empty, .each = wf_dict_each, .push = push};
 
 static wf_sync_type type_of(const wf_core *core) {
-  return core->kind == &map_kind ? WF_SYNC_MAP : ((const wf_gate *)core)->type;
+  return core->kind == &map_kind ? WF_SYNC_MAP : ((const wf_latch *)core)->type;
 }
 
 static wf_core *make(const wf_obj *obj) {
   wf_sync_type type = ((const wf_sync *)obj)->type;
   const wf_mem *mem = wf_obj_mem(obj);
   if (type == WF_SYNC_MAP) return (wf_core *)wf_dict_new(mem, &map_kind);
-  return (wf_core *)wf_gate_new(mem, &gate_kind, type);
+  return (wf_core *)wf_latch_new(mem, &latch_kind, type);
 }
 
 // Filling -------------------------------------------------------------------------------------
@@ -108,21 +108,21 @@ static void push_unboxed(wf_promotion *p, lua_State *L) {
   wf_sync_push_values(p->vm, L, box);
 }
 
-static void fill_value(wf_promotion *p, lua_State *L, wf_gate *gate, int self) {
+static void fill_value(wf_promotion *p, lua_State *L, wf_latch *latch, int self) {
   lua_rawgeti(L, self, 2);
   bool boxed = lua_toboolean(L, -1) != 0;
   lua_rawgeti(L, self, 1);
   if (boxed) push_unboxed(p, L);
-  gate->box = box_top(p, L, "value");
+  latch->box = box_top(p, L, "value");
 }
 
-static void fill_once(wf_promotion *p, lua_State *L, wf_gate *gate, int self) {
-  gate->state = get_integer(L, self, 1, WF_GATE_NEW, WF_GATE_FINISHED);
-  if (gate->state == WF_GATE_RUNNING) {
-    gate->holder = (uint64_t)get_integer(L, self, 2, 0, INT64_C(1) << MOST_BITS);
+static void fill_once(wf_promotion *p, lua_State *L, wf_latch *latch, int self) {
+  latch->state = get_integer(L, self, 1, WF_LATCH_NEW, WF_LATCH_FINISHED);
+  if (latch->state == WF_LATCH_RUNNING) {
+    latch->holder = (uint64_t)get_integer(L, self, 2, 0, INT64_C(1) << MOST_BITS);
   }
   lua_rawgeti(L, self, 3);
-  if (lua_istable(L, -1)) gate->box = box_top(p, L, "result");
+  if (lua_istable(L, -1)) latch->box = box_top(p, L, "result");
 }
 
 static void fill_entry(wf_promotion *p, lua_State *L, wf_dict *dict, int self) {
@@ -155,45 +155,45 @@ static void fill_map(wf_promotion *p, lua_State *L, wf_dict *dict, int self) {
   }
 }
 
-static void fill_state(wf_promotion *p, lua_State *L, wf_gate *gate, int self) {
+static void fill_state(wf_promotion *p, lua_State *L, wf_latch *latch, int self) {
   const int64_t most = INT64_C(1) << MOST_BITS, readers = INT64_C(1) << 31;
-  switch (gate->type) {
+  switch (latch->type) {
     case WF_SYNC_MUTEX:
-      gate->total = 1;
-      gate->state = get_integer(L, self, 1, 0, 2) != 0;
+      latch->total = 1;
+      latch->state = get_integer(L, self, 1, 0, 2) != 0;
       break;
     case WF_SYNC_RWMUTEX:
-      gate->total = readers;
-      gate->state = get_integer(L, self, 1, 0, readers);
+      latch->total = readers;
+      latch->state = get_integer(L, self, 1, 0, readers);
       break;
     case WF_SYNC_SEMAPHORE:
-      gate->total = get_integer(L, self, 3, 1, most);
-      gate->state = get_integer(L, self, 1, 0, gate->total);
+      latch->total = get_integer(L, self, 3, 1, most);
+      latch->state = get_integer(L, self, 1, 0, latch->total);
       break;
-    case WF_SYNC_WAITGROUP: gate->state = get_integer(L, self, 1, 0, most); break;
+    case WF_SYNC_WAITGROUP: latch->state = get_integer(L, self, 1, 0, most); break;
     case WF_SYNC_INT:
-      wf_u64_init(&gate->word, (uint64_t)get_integer(L, self, 1, -most, most));
+      wf_u64_init(&latch->word, (uint64_t)get_integer(L, self, 1, -most, most));
       break;
     case WF_SYNC_BOOL:
       lua_rawgeti(L, self, 1);
-      wf_u64_init(&gate->word, lua_toboolean(L, -1) != 0);
+      wf_u64_init(&latch->word, lua_toboolean(L, -1) != 0);
       break;
     case WF_SYNC_COND:
       lua_rawgeti(L, self, 1);
       if (wf_sync_at(L, lua_gettop(L)) == NULL) overwritten(L);
-      gate->box = box_top(p, L, "mutex");
+      latch->box = box_top(p, L, "mutex");
       break;
-    case WF_SYNC_ONCE: fill_once(p, L, gate, self); break;
-    case WF_SYNC_VALUE: fill_value(p, L, gate, self); break;
+    case WF_SYNC_ONCE: fill_once(p, L, latch, self); break;
+    case WF_SYNC_VALUE: fill_value(p, L, latch, self); break;
     default: break;
   }
 }
 
 // What each of those who wait has asked for: it lies on top of its stack.
-static void note_units(wf_gate *gate) {
-  for (wf_link *l = gate->queue.next; l != &gate->queue; l = l->next) {
+static void note_units(wf_latch *latch) {
+  for (wf_link *l = latch->queue.next; l != &latch->queue; l = l->next) {
     wf_remote_place *place = wf_container_of(l, wf_remote_place, link);
-    bool one = gate->type == WF_SYNC_MUTEX;
+    bool one = latch->type == WF_SYNC_MUTEX;
     place->units = one ? 1 : (int64_t)lua_tonumber(place->instead_of->task->at, -1);
   }
 }
@@ -205,10 +205,10 @@ static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
     fill_map(p, L, wf_sync_dict(sync), self);
     return;
   }
-  wf_gate *gate = wf_sync_gate(sync);
-  fill_state(p, L, gate, self);
-  wf_share_fill_queue(p, L, &sync->queue.waiters, &gate->core, &gate->queue);
-  note_units(gate);
+  wf_latch *latch = wf_sync_latch(sync);
+  fill_state(p, L, latch, self);
+  wf_share_fill_queue(p, L, &sync->queue.waiters, &latch->core, &latch->queue);
+  note_units(latch);
 }
 
 // The end -------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ static int retire(lua_State *L, void *ud) {
 
 static void commit(lua_State *L, wf_obj *obj, int self) {
   wf_sync *sync = (wf_sync *)obj;
-  if (sync->type != WF_SYNC_MAP) wf_share_requeue(&wf_sync_gate(sync)->queue);
+  if (sync->type != WF_SYNC_MAP) wf_share_requeue(&wf_sync_latch(sync)->queue);
   lua_pushvalue(L, self);
   // What a script has taken apart is left as it is.
   if (wf_guard_at_rest(obj->vm, L, retire, sync, 1, 0) != 0) lua_pop(L, 1);

@@ -40,7 +40,7 @@ static wf_sync *self_sync(lua_State *L) {
   return sync;
 }
 
-static wf_gate *self_gate(lua_State *L) { return wf_sync_gate(self_sync(L)); }
+static wf_latch *self_latch(lua_State *L) { return wf_sync_latch(self_sync(L)); }
 
 static uint64_t task_id(const wf_vm *vm) { return vm->current != NULL ? vm->current->id : 0; }
 
@@ -58,20 +58,20 @@ static int done(lua_State *L) {
   return 1;
 }
 
-// gate_take(self, units, kind, ctx) -> true; nil, err
-static int l_gate_take(lua_State *L) {
+// latch_take(self, units, kind, ctx) -> true; nil, err
+static int l_latch_take(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_sync *sync = self_sync(L);
-  wf_gate *gate = wf_sync_gate(sync);
+  wf_latch *latch = wf_sync_latch(sync);
   const wf_wait_kind *kind = wf_wait_kind_at(L, 3);
   wf_ctx *ctx = kind->whatever ? NULL : wf_arg_context(L, 4, 1, kind->call);
   if (wf_ctx_is_over(L, ctx)) return 2;
   int64_t units = (int64_t)lua_tonumber(L, 2);
   uint64_t id = task_id(vm);
-  if (wf_gate_take(gate, units, id)) return done(L);
+  if (wf_latch_take(latch, units, id)) return done(L);
   wf_remote_place *place = prepare(vm, L, sync, kind, ctx);
   place->units = units;
-  if (wf_gate_take_or_queue(gate, id, vm->current->extra->remote, place)) {
+  if (wf_latch_take_or_queue(latch, id, vm->current->extra->remote, place)) {
     wf_stub_give_up(vm, place);
     return done(L);
   }
@@ -79,61 +79,61 @@ static int l_gate_take(lua_State *L) {
   return wf_stub_park(vm, L, ctx, kind->reason);
 }
 
-// gate_try(self, units) -> boolean
-static int l_gate_try(lua_State *L) {
+// latch_try(self, units) -> boolean
+static int l_latch_try(lua_State *L) {
   int64_t units = (int64_t)lua_tonumber(L, 2);
-  lua_pushboolean(L, wf_gate_take(self_gate(L), units, task_id(wf_door_vm(L))));
+  lua_pushboolean(L, wf_latch_take(self_latch(L), units, task_id(wf_door_vm(L))));
   return 1;
 }
 
-// gate_give(self, units) -> false: so many are not held
-static int l_gate_give(lua_State *L) {
-  lua_pushboolean(L, wf_gate_give(self_gate(L), (int64_t)lua_tonumber(L, 2)));
+// latch_give(self, units) -> false: so many are not held
+static int l_latch_give(lua_State *L) {
+  lua_pushboolean(L, wf_latch_give(self_latch(L), (int64_t)lua_tonumber(L, 2)));
   return 1;
 }
 
-static int l_gate_settle(lua_State *L) {
-  wf_gate_settle(self_gate(L));
+static int l_latch_settle(lua_State *L) {
+  wf_latch_settle(self_latch(L));
   return 0;
 }
 
-static int l_gate_held(lua_State *L) {
-  lua_pushnumber(L, (double)wf_gate_held(self_gate(L)));
+static int l_latch_held(lua_State *L) {
+  lua_pushnumber(L, (double)wf_latch_held(self_latch(L)));
   return 1;
 }
 
-static int l_gate_total(lua_State *L) {
-  lua_pushnumber(L, (double)self_gate(L)->total);
+static int l_latch_total(lua_State *L) {
+  lua_pushnumber(L, (double)self_latch(L)->total);
   return 1;
 }
 
-// gate_add(self, n) -> false: the counter would be negative
-static int l_gate_add(lua_State *L) {
-  lua_pushboolean(L, wf_gate_add(self_gate(L), (int64_t)lua_tonumber(L, 2)));
+// latch_add(self, n) -> false: the counter would be negative
+static int l_latch_add(lua_State *L) {
+  lua_pushboolean(L, wf_latch_add(self_latch(L), (int64_t)lua_tonumber(L, 2)));
   return 1;
 }
 
-// gate_wait(self, kind, ctx) -> true; nil, err
-static int l_gate_wait(lua_State *L) {
+// latch_wait(self, kind, ctx) -> true; nil, err
+static int l_latch_wait(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   wf_sync *sync = self_sync(L);
-  wf_gate *gate = wf_sync_gate(sync);
+  wf_latch *latch = wf_sync_latch(sync);
   const wf_wait_kind *kind = wf_wait_kind_at(L, 2);
   wf_ctx *ctx = wf_arg_context(L, 3, 1, kind->call);
   if (wf_ctx_is_over(L, ctx)) return 2;
-  if (gate->type == WF_SYNC_WAITGROUP && wf_gate_held(gate) == 0) return done(L);
+  if (latch->type == WF_SYNC_WAITGROUP && wf_latch_held(latch) == 0) return done(L);
   wf_remote_place *place = prepare(vm, L, sync, kind, ctx);
-  if (!wf_gate_queue(gate, vm->current->extra->remote, place)) {
+  if (!wf_latch_queue(latch, vm->current->extra->remote, place)) {
     wf_stub_give_up(vm, place);
     return done(L);
   }
   return wf_stub_park(vm, L, ctx, kind->reason);
 }
 
-// gate_wake(self, max)
-static int l_gate_wake(lua_State *L) {
+// latch_wake(self, max)
+static int l_latch_wake(lua_State *L) {
   double max = lua_tonumber(L, 2);
-  wf_gate_wake(self_gate(L), max < 4e9 ? (uint32_t)max : UINT32_MAX);
+  wf_latch_wake(self_latch(L), max < 4e9 ? (uint32_t)max : UINT32_MAX);
   return 0;
 }
 
@@ -149,15 +149,15 @@ static int l_cond_wait(lua_State *L) {
     wf_raise(L, "the insides of a cond were overwritten");
   }
   wf_remote_place *place = prepare(vm, L, sync, kind, ctx);
-  (void)wf_gate_queue(wf_sync_gate(sync), vm->current->extra->remote, place);
-  (void)wf_gate_give(wf_sync_gate(mutex), 1);
+  (void)wf_latch_queue(wf_sync_latch(sync), vm->current->extra->remote, place);
+  (void)wf_latch_give(wf_sync_latch(mutex), 1);
   return wf_stub_park(vm, L, ctx, kind->reason);
 }
 
 // once_enter(self, task) -> state: 0: the caller is to run it; who runs it
 static int l_once_enter(lua_State *L) {
   uint64_t runner;
-  wf_gate_once state = wf_gate_enter(self_gate(L), (uint64_t)lua_tonumber(L, 2), &runner);
+  wf_latch_once state = wf_latch_enter(self_latch(L), (uint64_t)lua_tonumber(L, 2), &runner);
   lua_pushinteger(L, state);
   lua_pushnumber(L, (double)runner);
   return 2;
@@ -166,41 +166,41 @@ static int l_once_enter(lua_State *L) {
 // int and bool --------------------------------------------------------------------------------
 
 static int l_word_load(lua_State *L) {
-  lua_pushnumber(L, (double)wf_word_load(self_gate(L)));
+  lua_pushnumber(L, (double)wf_word_load(self_latch(L)));
   return 1;
 }
 
 static int l_word_swap(lua_State *L) {
-  lua_pushnumber(L, (double)wf_word_swap(self_gate(L), (int64_t)lua_tonumber(L, 2)));
+  lua_pushnumber(L, (double)wf_word_swap(self_latch(L), (int64_t)lua_tonumber(L, 2)));
   return 1;
 }
 
 // word_add(self, n) -> sum, or nil: it is too far off
 static int l_word_add(lua_State *L) {
   int64_t sum;
-  if (!wf_word_add(self_gate(L), (int64_t)lua_tonumber(L, 2), &sum)) return 0;
+  if (!wf_word_add(self_latch(L), (int64_t)lua_tonumber(L, 2), &sum)) return 0;
   lua_pushnumber(L, (double)sum);
   return 1;
 }
 
 static int l_word_cas(lua_State *L) {
   int64_t old = (int64_t)lua_tonumber(L, 2), new = (int64_t)lua_tonumber(L, 3);
-  lua_pushboolean(L, wf_word_compare_and_swap(self_gate(L), old, new));
+  lua_pushboolean(L, wf_word_compare_and_swap(self_latch(L), old, new));
   return 1;
 }
 
 void wf_lib_open_sync(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"sync", l_sync},
                                        {"sync_type", l_sync_type},
-                                       {"gate_take", l_gate_take},
-                                       {"gate_try", l_gate_try},
-                                       {"gate_give", l_gate_give},
-                                       {"gate_settle", l_gate_settle},
-                                       {"gate_held", l_gate_held},
-                                       {"gate_total", l_gate_total},
-                                       {"gate_add", l_gate_add},
-                                       {"gate_wait", l_gate_wait},
-                                       {"gate_wake", l_gate_wake},
+                                       {"latch_take", l_latch_take},
+                                       {"latch_try", l_latch_try},
+                                       {"latch_give", l_latch_give},
+                                       {"latch_settle", l_latch_settle},
+                                       {"latch_held", l_latch_held},
+                                       {"latch_total", l_latch_total},
+                                       {"latch_add", l_latch_add},
+                                       {"latch_wait", l_latch_wait},
+                                       {"latch_wake", l_latch_wake},
                                        {"cond_wait", l_cond_wait},
                                        {"once_enter", l_once_enter},
                                        {"word_load", l_word_load},

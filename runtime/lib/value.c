@@ -10,11 +10,11 @@
 #include "task/promote.h"
 #include "task/scalar.h"
 
-static wf_gate *self_gate(lua_State *L) {
+static wf_latch *self_latch(lua_State *L) {
   wf_sync *sync = wf_sync_at(L, 1);
   bool fits = sync != NULL && sync->queue.obj.shared && sync->type != WF_SYNC_MAP;
   if (!fits) wf_raise(L, "the insides of a sync object were overwritten");
-  return wf_sync_gate(sync);
+  return wf_sync_latch(sync);
 }
 
 static wf_dict *self_dict(lua_State *L) {
@@ -92,27 +92,29 @@ static _Noreturn void no_memory(lua_State *L, wf_box *box) {
 
 // value ---------------------------------------------------------------------------------------
 
-static int l_value_load(lua_State *L) { return give(wf_door_vm(L), L, wf_gate_box(self_gate(L))); }
+static int l_value_load(lua_State *L) {
+  return give(wf_door_vm(L), L, wf_latch_box(self_latch(L)));
+}
 
 static int l_value_store(lua_State *L) {
-  wf_gate *gate = self_gate(L);
-  wf_box_unref(wf_gate_swap(gate, wf_sync_new_box(wf_door_vm(L), L, 2, "store")));
+  wf_latch *latch = self_latch(L);
+  wf_box_unref(wf_latch_swap(latch, wf_sync_new_box(wf_door_vm(L), L, 2, "store")));
   return 0;
 }
 
 static int l_value_swap(lua_State *L) {
-  wf_gate *gate = self_gate(L);
+  wf_latch *latch = self_latch(L);
   wf_vm *vm = wf_door_vm(L);
-  return give(vm, L, wf_gate_swap(gate, wf_sync_new_box(vm, L, 2, "swap")));
+  return give(vm, L, wf_latch_swap(latch, wf_sync_new_box(vm, L, 2, "swap")));
 }
 
 static int l_value_cas(lua_State *L) {
-  wf_gate *gate = self_gate(L);
+  wf_latch *latch = self_latch(L);
   wf_vm *vm = wf_door_vm(L);
   lua_settop(L, 3);
   wf_sync_push_box(vm, L, 2, "compare_and_swap");
   wf_box *box = wf_sync_new_box(vm, L, 3, "compare_and_swap");
-  bool done = wf_gate_compare_and_swap(gate, wf_sync_box_at(L, 4), box);
+  bool done = wf_latch_compare_and_swap(latch, wf_sync_box_at(L, 4), box);
   if (!done) wf_box_unref(box);
   lua_pushboolean(L, done);
   return 1;
@@ -123,7 +125,7 @@ static int l_value_cas(lua_State *L) {
 // once_leave(self, outcome) -> true; false, why it cannot cross. The outcome, {n =, ok, …}, goes
 // into the box; nil: there is none.
 static int l_once_leave(lua_State *L) {
-  wf_gate *gate = self_gate(L);
+  wf_latch *latch = self_latch(L);
   wf_vm *vm = wf_door_vm(L);
   wf_message m;
   wf_box *box = NULL;
@@ -136,14 +138,14 @@ static int l_once_leave(lua_State *L) {
     box = wf_box_new(&vm->rt->mem, &m);
     if (box == NULL) wf_message_free(&m);
   }
-  wf_gate_leave(gate, box);
+  wf_latch_leave(latch, box);
   lua_pushboolean(L, 1);
   return 1;
 }
 
 // once_outcome(self) -> the outcome; nil: memory was out when it was to be kept
 static int l_once_outcome(lua_State *L) {
-  return give(wf_door_vm(L), L, wf_gate_box(self_gate(L)));
+  return give(wf_door_vm(L), L, wf_latch_box(self_latch(L)));
 }
 
 // map -----------------------------------------------------------------------------------------

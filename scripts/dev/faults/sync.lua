@@ -29,7 +29,7 @@ return {
 
   { file = LUA .. "gate.lua",
     { "one that gives up leaves those behind it waiting", "sync_rwmutex sync_semaphore",
-      "if not ok then settle(self) end", "" },
+      "  settle(self)\n  scope.check", "  scope.check" },
     { "try_ takes what others wait for", "sync_rwmutex sync_semaphore",
       "if self[2] or self[1] + units > self[3]", "if self[1] + units > self[3]" },
     { "those who gave up are in the way for ever", "sync_semaphore",
@@ -67,7 +67,9 @@ return {
 
   { file = LUA .. "cond.lua",
     { "who gives up does not get the mutex again", "sync_cond",
-      "  mutex.relock(m)\n", "  if (...) then mutex.relock(m) end\n" },
+      "  mutex.relock(m)\n", "  if ok then mutex.relock(m) end\n" },
+    { "who is stopped by its own context does not get the mutex again", "sync_context",
+      "  mutex.relock(m)\n", "  scope.check(err, mark)\n  mutex.relock(m)\n" },
     { "a cond is waited for without its mutex", "sync_cond",
       "if not mutex.is_locked(m) then", "if not m then" },
   },
@@ -98,25 +100,23 @@ return {
       "    pool[2] = pool[1]\n    pool[1] = {}\n", "" },
   },
 
-  { file = "runtime/conc/gate.c",
+  { file = "runtime/conc/latch.c",
     { "units are taken while others wait", "sync_cores",
-      "  if (!wf_list_empty(&gate->queue) || units > gate->total - gate->state) return false;",
-      "  if (units > gate->total - gate->state) return false;" },
+      "  if (!wf_list_empty(&latch->queue) || units > latch->total - latch->state) return false;",
+      "  if (units > latch->total - latch->state) return false;" },
     { "freed units are given to nobody", "sync_cores",
-      "    gate->holder = 0;\n    grant(gate, &list);", "    gate->holder = 0;" },
+      "    latch->holder = 0;\n    grant(latch, &list);", "    latch->holder = 0;" },
     { "who waits for more than there is is passed over", "sync_cores",
-      "    if (units > gate->total - gate->state) return;",
-      "    if (units > gate->total) return;" },
-    { "a wait that somebody else has claimed gets units", "sync_cores",
-      "  return mine ? place : NULL;", "  return mine ? place : place;" },
+      "    if (units > latch->total - latch->state) return;",
+      "    if (units > latch->total) return;" },
     { "one that gave up leaves the others of a core waiting", "sync_cores",
-      "  begin(&list);\n  wf_lock_acquire(&gate->core.lock);\n  grant(gate, &list);",
-      "  begin(&list);\n  wf_lock_acquire(&gate->core.lock);" },
+      "  begin(&list);\n  wf_lock_acquire(&latch->core.lock);\n  grant(latch, &list);",
+      "  begin(&list);\n  wf_lock_acquire(&latch->core.lock);" },
     { "a shared waitgroup wakes early", "sync_cores",
-      "if (gate->state == 0) wake_up_to", "if (gate->state <= 1) wake_up_to" },
+      "if (latch->state == 0) wake_up_to", "if (latch->state <= 1) wake_up_to" },
     { "readers unlock for a writer", "sync_cores",
-      "bool held = units <= gate->state && !mixed;",
-      "bool held = units <= gate->state || mixed;" },
+      "bool held = units <= latch->state && !mixed;",
+      "bool held = units <= latch->state || mixed;" },
   },
 
   { file = "runtime/conc/sync_share.c",
@@ -124,16 +124,16 @@ return {
       "place->units = one ? 1 : (int64_t)lua_tonumber(place->instead_of->task->at, -1);",
       "place->units = one ? 1 : 1;" },
     { "a lock that crosses is free", "sync_cores",
-      "gate->state = get_integer(L, self, 1, 0, 2) != 0;",
-      "gate->state = get_integer(L, self, 1, 0, 2) > 2;" },
+      "latch->state = get_integer(L, self, 1, 0, 2) != 0;",
+      "latch->state = get_integer(L, self, 1, 0, 2) > 2;" },
     { "a cond does not take its mutex along", "sync_cores",
       "    lua_rawseti(L, -2, 1);\n  }\n  push_types", "    lua_pop(L, 1);\n  }\n  push_types" },
   },
 
   { file = "runtime/conc/word.c",
     { "an addition to a shared int may be lost", "sync_atomic",
-      "} while (!wf_u64_cas(&gate->word, &before, (uint64_t)*sum, WF_SEQ_CST));",
-      "  wf_u64_store(&gate->word, (uint64_t)*sum, WF_RELEASE);\n  } while (false);" },
+      "} while (!wf_u64_cas(&latch->word, &before, (uint64_t)*sum, WF_SEQ_CST));",
+      "  wf_u64_store(&latch->word, (uint64_t)*sum, WF_RELEASE);\n  } while (false);" },
   },
 
   { file = "runtime/conc/dict.c",
@@ -153,10 +153,10 @@ return {
 
   { file = "runtime/lib/sync.c",
     { "a cond that has crossed unlocks before it stands in the queue", "sync_cores",
-      "  (void)wf_gate_queue(wf_sync_gate(sync), vm->current->extra->remote, place);\n" ..
-      "  (void)wf_gate_give(wf_sync_gate(mutex), 1);\n",
-      "  (void)wf_gate_give(wf_sync_gate(mutex), 1);\n  struct timespec t = {0, 300000};\n" ..
+      "  (void)wf_latch_queue(wf_sync_latch(sync), vm->current->extra->remote, place);\n" ..
+      "  (void)wf_latch_give(wf_sync_latch(mutex), 1);\n",
+      "  (void)wf_latch_give(wf_sync_latch(mutex), 1);\n  struct timespec t = {0, 300000};\n" ..
       "  nanosleep(&t, NULL);\n" ..
-      "  (void)wf_gate_queue(wf_sync_gate(sync), vm->current->extra->remote, place);\n" },
+      "  (void)wf_latch_queue(wf_sync_latch(sync), vm->current->extra->remote, place);\n" },
   },
 }

@@ -6,7 +6,8 @@ local _, raw = ...
 
 local class, mutex = raw.import "sync.class", raw.import "sync.mutex"
 local getmetatable = getmetatable
-local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
+local scope, scoped = raw.import "scope", raw.scoped
+local queue_wait, queue_wake = scope.bare.queue_wait, raw.queue_wake
 local ALL = math.huge
 local WAIT = raw.waits.cond
 
@@ -21,9 +22,11 @@ local function held(self)
   return m
 end
 
-local function after_wait(m, ...)
+local function after_wait(m, ok, err, mark)
   mutex.relock(m)
-  return ...
+  if ok then return true end
+  scope.check(err, mark)
+  return nil, err
 end
 
 -- Unlocks the mutex, waits for a signal, and locks it again: it is held again in any case.
@@ -32,7 +35,7 @@ end
 function Cond:wait(ctx)
   if getmetatable(self) ~= COND then return astray(self, "wait", ctx) end
   local m = held(self)
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "wait", 1)
     if over == nil then return nil, err end
   end
@@ -56,21 +59,21 @@ end
 function Shared:wait(ctx)
   if getmetatable(self) ~= SHARED then return astray(self, "wait", ctx) end
   local m = held(self)
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "wait", 1)
     if over == nil then return nil, err end
   end
-  return after_wait(m, raw.cond_wait(self, WAIT, ctx, m))
+  return after_wait(m, scope.bare.cond_wait(self, WAIT, ctx, m))
 end
 
 function Shared:signal()
   if getmetatable(self) ~= SHARED then return astray(self, "signal") end
-  raw.gate_wake(self, 1)
+  raw.latch_wake(self, 1)
 end
 
 function Shared:broadcast()
   if getmetatable(self) ~= SHARED then return astray(self, "broadcast") end
-  raw.gate_wake(self, ALL)
+  raw.latch_wake(self, ALL)
 end
 
 ---@param m weft.Mutex

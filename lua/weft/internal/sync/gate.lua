@@ -10,18 +10,20 @@ local _, raw = ...
 local class = raw.import "sync.class"
 local type, getmetatable, error = type, getmetatable, error
 local protect = raw.import("task").protect
-local queue_wait, queue_grant = raw.queue_wait, raw.queue_grant
+local scope, scoped = raw.import "scope", raw.scoped
+local queue_wait, queue_grant = scope.bare.queue_wait, raw.queue_grant
 
 local M = {}
 
 local userdata_of = class.userdata_of
-local far_take, far_give = raw.gate_take, raw.gate_give
+local far_take, far_give = scope.bare.latch_take, raw.latch_give
 local take_now = class.compiled("bool (*)(const void *, double)", "take")
 local give_now = class.compiled("int (*)(const void *, double)", "give")
 
--- Of locks that have crossed, mutexes too. Takes the units, waiting for its turn: true; nil, err.
+-- Of locks that have crossed, mutexes too. Takes the units, waiting for its turn: true; nil, err,
+-- mark, for after_wait.
 function M.take(self, units, why, ctx)
-  if take_now and ctx == nil then
+  if take_now and ctx == nil and not scoped[1] then
     local core = userdata_of(self)
     if core and take_now(core, units) then return true end
   end
@@ -40,7 +42,7 @@ end
 
 -- Gives what is free to those who wait.
 local function settle(self)
-  if self[2] == nil then return raw.gate_settle(self) end  -- it has crossed
+  if self[2] == nil then return raw.latch_settle(self) end  -- it has crossed
   local free, more = queue_grant(self[0], self[3] - self[1])
   self[1], self[2] = self[3] - free, more
 end
@@ -48,9 +50,11 @@ end
 M.settle = settle
 
 -- One that gave up may have held back others.
-function M.after_wait(self, ok, ...)
-  if not ok then settle(self) end
-  return ok, ...
+function M.after_wait(self, ok, err, mark)
+  if ok then return true end
+  settle(self)
+  scope.check(err, mark)
+  return nil, err
 end
 
 -- The slow side: others hold what is wanted, or wait, or have given up since.

@@ -5,9 +5,10 @@ local _, raw = ...
 local class, gate = raw.import "sync.class", raw.import "sync.gate"
 local type, getmetatable, error = type, getmetatable, error
 local protect = raw.import("task").protect
+local check, scoped = raw.import("scope").check, raw.scoped
 local raise = raw.raise
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
-local take, try_take, give = gate.take, raw.gate_try, gate.give
+local take, try_take, give = gate.take, raw.latch_try, gate.give
 local WAIT, WAIT_AGAIN = raw.waits.lock, raw.waits.relock
 
 ---@class weft.Mutex
@@ -45,7 +46,7 @@ end
 ---@return true?, string?
 function Mutex:lock(ctx)
   if getmetatable(self) ~= MUTEX then return astray(self, "lock", ctx) end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "lock", 1)
     if over == nil then return nil, err end
   end
@@ -93,9 +94,16 @@ function Mutex:with(fn, ...)
   return after_with(self, protect(fn, ...))
 end
 
+-- Who gives up holds nobody back: there is only one unit.
+local function after_wait(ok, err, mark)
+  if ok then return true end
+  check(err, mark)
+  return nil, err
+end
+
 function Shared:lock(ctx)
   if getmetatable(self) ~= SHARED then return astray(self, "lock", ctx) end
-  return take(self, 1, WAIT, ctx)
+  return after_wait(take(self, 1, WAIT, ctx))
 end
 
 function Shared:try_lock()
@@ -119,13 +127,13 @@ end
 -- Whether somebody has locked it.
 function M.is_locked(self)
   if getmetatable(self) == MUTEX then return self[1] ~= 0 end
-  return raw.gate_held(self) ~= 0
+  return raw.latch_held(self) ~= 0
 end
 
 -- Locks it, after a wait for something else that began with unlocking it. No context ends that.
 function M.relock(self)
   if getmetatable(self) ~= MUTEX then
-    raw.gate_take(self, 1, WAIT_AGAIN)
+    raw.latch_take(self, 1, WAIT_AGAIN)
   elseif self[1] == 0 then
     own(self)
   else

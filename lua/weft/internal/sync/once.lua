@@ -10,7 +10,7 @@ local protect = raw.import("task").protect
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL = math.huge
 local WAIT = raw.waits.once
-local NEW, RUNNING, DONE = 0, 1, 2  -- runtime/conc/gate.h: wf_gate_once
+local NEW, RUNNING, DONE = 0, 1, 2  -- runtime/conc/latch.h: wf_latch_once
 
 ---@class weft.Once
 local Once, Shared, astray = class.define("once", "o")
@@ -32,7 +32,7 @@ local function enter(self, fname)
   if state ~= RUNNING then return state == NEW end
   if runner == me then raw.raise("'" .. fname .. "' inside the function that it runs") end
   if not near then
-    raw.gate_wait(self, WAIT)
+    raw.latch_wait(self, WAIT)
   else
     raw.check_can_park(fname)
     queue_wait(self[0], WAIT)

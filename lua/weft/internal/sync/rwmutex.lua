@@ -4,9 +4,9 @@ local _, raw = ...
 
 local class, gate = raw.import "sync.class", raw.import "sync.gate"
 local getmetatable = getmetatable
-local raise = raw.raise
+local raise, scoped = raw.raise, raw.scoped
 local settle, wait, try, after_wait = gate.settle, gate.wait, gate.try, gate.after_wait
-local far_take, try_take, give = gate.take, raw.gate_try, gate.give
+local far_take, try_take, give = gate.take, raw.latch_try, gate.give
 local WAIT_READ, WAIT_WRITE = raw.waits.rlock, raw.waits.wlock
 
 local READERS = 2 ^ 31  -- the units of a rwmutex
@@ -22,7 +22,7 @@ local RWMUTEX, SHARED = RWMutex.__metatable, Shared.__metatable
 ---@return true?, string?
 function RWMutex:rlock(ctx)
   if getmetatable(self) ~= RWMUTEX then return astray(self, "rlock", ctx) end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "rlock", 1)
     if over == nil then return nil, err end
   end
@@ -39,7 +39,7 @@ end
 ---@return true?, string?
 function RWMutex:lock(ctx)
   if getmetatable(self) ~= RWMUTEX then return astray(self, "lock", ctx) end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "lock", 1)
     if over == nil then return nil, err end
   end

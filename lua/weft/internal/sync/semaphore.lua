@@ -4,9 +4,9 @@ local _, raw = ...
 
 local class, gate = raw.import "sync.class", raw.import "sync.gate"
 local type, getmetatable, floor = type, getmetatable, math.floor
-local raise = raw.raise
+local raise, scoped = raw.raise, raw.scoped
 local settle, wait, try, after_wait = gate.settle, gate.wait, gate.try, gate.after_wait
-local far_take, try_take, give = gate.take, raw.gate_try, gate.give
+local far_take, try_take, give = gate.take, raw.latch_try, gate.give
 local WAIT = raw.waits.acquire
 
 local MOST = 2 ^ 53
@@ -45,7 +45,7 @@ end
 ---@return true?, string?
 function Semaphore:acquire(k, ctx)
   if getmetatable(self) ~= SEMAPHORE then return astray(self, "acquire", k, ctx) end
-  if k == nil and ctx == nil then
+  if k == nil and ctx == nil and not scoped[1] then
     local held = self[1]
     if held < self[3] and not self[2] then
       self[1] = held + 1
@@ -54,7 +54,7 @@ function Semaphore:acquire(k, ctx)
   end
   local units, context, arg = arguments(k, ctx)
   at_most(units, self[3], "acquire")
-  if context ~= nil then
+  if context ~= nil or scoped[1] then
     local over, err = raw.ctx_over(context, "acquire", arg)
     if over == nil then return nil, err end
   end
@@ -86,8 +86,8 @@ end
 function Shared:acquire(k, ctx)
   if getmetatable(self) ~= SHARED then return astray(self, "acquire", k, ctx) end
   local units, context, arg = arguments(k, ctx)
-  at_most(units, raw.gate_total(self), "acquire")
-  if context ~= nil then
+  at_most(units, raw.latch_total(self), "acquire")
+  if context ~= nil or scoped[1] then
     local over, err = raw.ctx_over(context, "acquire", arg)
     if over == nil then return nil, err end
   end
@@ -97,7 +97,7 @@ end
 function Shared:try_acquire(k)
   if getmetatable(self) ~= SHARED then return astray(self, "try_acquire", k) end
   local units = units_of(k, "try_acquire")
-  at_most(units, raw.gate_total(self), "try_acquire")
+  at_most(units, raw.latch_total(self), "try_acquire")
   return try_take(self, units) or raw.poll_missed(false)
 end
 
@@ -106,7 +106,7 @@ function Shared:release(k)
   local units = units_of(k, "release")
   if give(self, units) then return end
   raise(("'release': %d units of a semaphore of which %d are held"):format(units,
-    raw.gate_held(self)))
+    raw.latch_held(self)))
 end
 
 -- At most n units are held at a time.

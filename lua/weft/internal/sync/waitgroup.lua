@@ -5,7 +5,7 @@ local _, raw = ...
 local class = raw.import "sync.class"
 local type, getmetatable, floor = type, getmetatable, math.floor
 local error, pcall = error, pcall
-local raise = raw.raise
+local raise, scoped = raw.raise, raw.scoped
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL, MOST = math.huge, 2 ^ 31
 local WAIT = raw.waits.group
@@ -51,7 +51,7 @@ end
 ---@return true?, string?
 function WaitGroup:wait(ctx)
   if getmetatable(self) ~= WAITGROUP then return astray(self, "wait", ctx) end
-  if ctx ~= nil then
+  if ctx ~= nil or scoped[1] then
     local over, err = raw.ctx_over(ctx, "wait", 1)
     if over == nil then return nil, err end
   end
@@ -66,7 +66,7 @@ local add_now = class.compiled("int (*)(const void *, double)", "add")
 local function far_add(self, n, fname)
   local core = add_now and class.userdata_of(self)
   local done = core and add_now(core, n) or -1
-  if done < 0 then done = raw.gate_add(self, n) and 1 or 0 end
+  if done < 0 then done = raw.latch_add(self, n) and 1 or 0 end
   if done == 0 then negative(fname) end
 end
 
@@ -83,7 +83,7 @@ end
 
 function Shared:wait(ctx)
   if getmetatable(self) ~= SHARED then return astray(self, "wait", ctx) end
-  return raw.gate_wait(self, WAIT, ctx)
+  return raw.latch_wait(self, WAIT, ctx)
 end
 
 local function checked(self, name, fn)
