@@ -154,12 +154,13 @@ end
 
 describe('atomics over cores', function()
   it('lose no addition, and no swap', function()
+    local STEPS = 50000  -- long enough for all to be at it at once
     local n, m, futures = sync.int(), sync.int(), {}
     for i = 1, 4 do
       futures[i] = weft.parallel(function()
         local got = 0
-        for k = 1, 5000 do
-          n:add(1)
+        for _ = 1, 8 * STEPS do n:add(1) end
+        for k = 1, STEPS do
           got = got + m:swap(k)
           local v = n:load()
           while not n:compare_and_swap(v, v + 1) do v = n:load() end
@@ -169,8 +170,8 @@ describe('atomics over cores', function()
     end
     local got = 0
     for i = 1, 4 do got = got + futures[i]:await() end
-    assert.equals(4 * 5000 * 2, n:load())
-    assert.equals(4 * (5000 * 5001 / 2), got + m:load())
+    assert.equals(4 * STEPS * 9, n:load())
+    assert.equals(4 * (STEPS * (STEPS + 1) / 2), got + m:load())
   end)
 
   it('value is stored as a whole', function()

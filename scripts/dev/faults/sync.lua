@@ -137,9 +137,6 @@ return {
   },
 
   { file = "runtime/conc/dict.c",
-    { "a shared map finds other keys of the same length", "sync_map",
-      "return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;",
-      "return a->size == b->size;" },
     { "a shared map swaps whatever is there", "sync_map",
       "} else if (old != NULL && wf_box_equal((*at)->box, old)) {", "} else if (old != NULL) {" },
     { "values of a shared map are not counted", "sync_map sync_cores",
