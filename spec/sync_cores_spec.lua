@@ -420,6 +420,24 @@ describe('over cores, with waits that are given up at random,', function()
     end
   end)
 
+  it('a cond misses no signal between its unlock and its wait', function()
+    local m, turn = sync.mutex(), sync.int()
+    local c = sync.cond(m)
+    local function player(me)
+      m:lock()
+      for _ = 1, 200 do
+        while turn:load() % 2 ~= me do c:wait() end
+        turn:add(1)
+        c:signal()
+      end
+      m:unlock()
+    end
+    local a, b = weft.parallel(player, 0), weft.parallel(player, 1)
+    a:await()
+    b:await()
+    assert.equals(400, turn:load())
+  end)
+
   it('a cond loses no signal', function()
     for round = 1, ROUNDS do
       local m, state = sync.mutex(), sync.map()

@@ -130,12 +130,6 @@ return {
       "    lua_rawseti(L, -2, 1);\n  }\n  push_types", "    lua_pop(L, 1);\n  }\n  push_types" },
   },
 
-  { file = "runtime/conc/word.c",
-    { "an addition to a shared int may be lost", "sync_atomic",
-      "} while (!wf_u64_cas(&latch->word, &before, (uint64_t)*sum, WF_SEQ_CST));",
-      "  wf_u64_store(&latch->word, (uint64_t)*sum, WF_RELEASE);\n  } while (false);" },
-  },
-
   { file = "runtime/conc/dict.c",
     { "a shared map swaps whatever is there", "sync_map",
       "} else if (old != NULL && wf_box_equal((*at)->box, old)) {", "} else if (old != NULL) {" },
