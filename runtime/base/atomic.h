@@ -20,6 +20,7 @@
 #define WF_ACQUIRE memory_order_acquire
 #define WF_RELEASE memory_order_release
 #define WF_ACQ_REL memory_order_acq_rel
+#define WF_SEQ_CST memory_order_seq_cst  // of scripts' own atomics alone (conc/word.h)
 
 typedef struct wf_atomic_u64 {
   _Atomic(uint64_t) value;

@@ -87,7 +87,7 @@ return {
   },
 
   { file = "runtime/task/park.c",
-    { "a task that was woken by its context stays in the other line", "chan sync",
+    { "a task that was woken by its context stays in the other line", "chan sync_mutex",
       "} else if (wf_link_in_list(&task->wait.waiter.link)) {",
       "} else if (extra == NULL && wf_link_in_list(&task->wait.waiter.link)) {" },
     { "a task that was served stays in its context's line", "chan",
