@@ -8,7 +8,7 @@ local _, raw = ...
 
 local type, select, setmetatable, pcall, error = type, select, setmetatable, pcall, error
 local HUGE = math.huge
-local task, isolated = raw.import "task", raw.import("future").isolated
+local task, futures = raw.import "task", raw.import "future"
 local protect, run_defers = task.protect, task.run_defers
 local args = raw.import "args"
 local go, take_defers = raw.go, raw.take_defers
@@ -60,7 +60,7 @@ local function run(self, fn, ...)
   return finish(self, protect(fn, ...))
 end
 
-local function await(self, future) return settle(self, future:try()) end
+local function await(self, future) return settle(self, futures.outcome(future)) end
 
 -- Starts the task in the place that it has been given.
 local function start(self, fn, ...)
@@ -79,7 +79,7 @@ end
 
 -- An isolated task, and one here that waits for it.
 local function start_isolated(self, fn, ...)
-  local ok, future = pcall(isolated, "spawn", fn, ...)
+  local ok, future = pcall(futures.isolated, "spawn", fn, ...)
   if not ok then
     leave_place(self)
     error(future, 0)
