@@ -110,7 +110,8 @@ local function deliver(self, v, ctx)
       slow[#slow + 1] = subs[i]
     end
   end
-  return not slow or wait_for(self, slow, v, ctx)
+  if not slow then return true end
+  return wait_for(self, slow, v, ctx)
 end
 
 local function finish(self, ok, v, err)

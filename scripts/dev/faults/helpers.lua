@@ -91,9 +91,9 @@ return {
       "  local ok, err = self.turn:lock(ctx)\n  if not ok then return nil, err end\n",
       "  self.turn:try_lock()\n" },
     { "publishing does not stop for its context", "broadcast",
-      "local done = ctx and ctx:done()", "local done" },
+      "local done, given = ctx and ctx:done(), {}", "local done, given = nil, {}" },
     { "subscribers who have left are kept", "broadcast",
-      "  if not self.busy and self.left > #self.subs / 2 then forget_left(self) end\n", "" },
+      "  elseif self.left > #self.subs / 2 then\n    forget_left(self)\n", "" },
   },
 
   { file = "lua/weft/supervisor.lua",
