@@ -41,10 +41,12 @@ local function leave_place(self)
   if self.places then self.places:try_recv() end
 end
 
+-- `running` counts the tasks, `any` is 1 as long as there are some.
 local function leave(self)
-  self.running = self.running - 1
-  leave_place(self)
-  self.tasks:done()
+  local running = self.running - 1
+  self.running = running
+  if self.places then leave_place(self) end
+  if running == 0 then self.any:done() end
 end
 
 -- After the task's own deferred calls, so that wait returns when all is over. (A deferred call of
@@ -73,8 +75,9 @@ local function start(self, fn, ...)
   else
     go(run, self, fn, ...)
   end
-  self.running = self.running + 1
-  self.tasks:add(1)
+  local running = self.running
+  self.running = running + 1
+  if running == 0 then self.any:add(1) end
 end
 
 -- An isolated task, and one here that waits for it.
@@ -93,7 +96,7 @@ local function take_place(self)
 end
 
 local function new(ctx)
-  return setmetatable({ tasks = sync.waitgroup(), running = 0, failed = false, err = false,
+  return setmetatable({ any = sync.waitgroup(), running = 0, failed = false, err = false,
     places = false, parent = ctx }, Group)
 end
 
@@ -169,7 +172,7 @@ end
 ---@return true?, any
 function Group:wait(ctx)
   args.self(self, Group, "wait", "g")
-  local ok, err = self.tasks:wait(ctx)
+  local ok, err = self.any:wait(ctx)
   if not ok then return nil, err end
   if self.cancel then self.cancel() end
   if self.failed then return nil, self.err end
