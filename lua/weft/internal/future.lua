@@ -175,6 +175,13 @@ function M.isolated(name, fn, ...)
   return self
 end
 
+-- As future:try(), but the task's own context does not end it: for tasks that are there to wait.
+function M.outcome(future)
+  if not raw.scoped[1] then return future:try() end
+  local context = raw.require "weft.context"
+  return context.run(context.without_cancel(context.current()), future.try, future)
+end
+
 function M.parallel(fn, ...) return M.isolated("parallel", fn, ...) end
 
 function M.blocking(fn, ...)
