@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "lib/face.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
@@ -59,6 +60,8 @@ static const wf_hooks hooks = {
     .drop_portable = wf_spawn_drop,
     .open_isolated = wf_api_open_isolated,
     .collect_idle = wf_main_collect_idle,
+    .push_whole = wf_face_push_whole,
+    .push_face = wf_face_push,
     .retire = wf_api_retire,
 };
 

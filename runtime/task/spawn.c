@@ -11,6 +11,7 @@
 #include "task/codec.h"
 #include "task/isolated.h"
 #include "task/mark.h"
+#include "task/own.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -18,6 +19,7 @@ typedef struct spawned {
   wf_portable portable;
   uint64_t id, creator;
   wf_job *job;         // NULL: nobody waits
+  bool own;            // the message ends with the creator's own context
   wf_message message;  // the function and its arguments
   char created[WF_SITE_BYTES];
 } spawned;
@@ -60,6 +62,8 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   wf_isolated_note_paths(vm, L);
   uint32_t site = wf_site_here(vm, L);
   wf_message m;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  bool own = wf_own_push(vm, L);
   if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_CALL, &m)) refuse(L, call);
   spawned *s = rt->mem.fn(rt->mem.ud, NULL, 0, sizeof *s);
   if (s == NULL) {
@@ -67,6 +71,7 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
     wf_site_raise(L, "not enough memory");
   }
   s->message = m;
+  s->own = own;
   s->job = job;
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
@@ -117,6 +122,16 @@ static void label_task(wf_task *task, const spawned *s, uint32_t site) {
   wf_store_release(&task->site, site);
 }
 
+// The function from `first` on, with its arguments and its own context on top, becomes one that
+// gets that first.
+static void put_under(wf_vm *vm, lua_State *L, int first) {
+  lua_insert(L, first);
+  wf_vm_push_ref(vm, L, WF_REF_RAW);
+  lua_getfield(L, -1, "run_under");
+  lua_replace(L, -2);
+  lua_insert(L, first);
+}
+
 static int start_protected(lua_State *L) {
   start_call *call = lua_touserdata(L, 1);
   wf_vm *vm = call->vm;
@@ -138,6 +153,8 @@ static int start_protected(lua_State *L) {
     lua_pushcfunction(L, raise_first);
     lua_insert(L, first);
     lua_settop(L, first + 1);
+  } else if (s->own) {
+    put_under(vm, L, first);
   }
   label_task(wf_task_go(vm, L, 1), s, site);
   wf_u64_store(&vm->worker->live, vm->stats.tasks, WF_RELAXED);
