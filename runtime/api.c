@@ -13,7 +13,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "lib/face.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
@@ -29,8 +28,7 @@ const char *weft_version(void) { return WEFT_VERSION; }
 
 static void to_stderr(void *ud, const char *text) {
   (void)ud;
-  // A closed stderr loses the words, nothing else.
-  (void)fputs(text, stderr);
+  (void)fputs(text, stderr);  // a closed stderr loses the words, nothing else
   (void)fflush(stderr);
 }
 
@@ -60,8 +58,7 @@ static const wf_hooks hooks = {
     .drop_portable = wf_spawn_drop,
     .open_isolated = wf_api_open_isolated,
     .collect_idle = wf_main_collect_idle,
-    .push_whole = wf_face_push_whole,
-    .push_face = wf_face_push,
+    .faces = &wf_lib_faces,
     .retire = wf_api_retire,
 };
 

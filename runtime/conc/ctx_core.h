@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The core of a context that has crossed to another VM: whether it has ended, and why. Each VM that
-// knows the context has a stub, a node of its own tree (conc/context.h), with stubs of all contexts
-// above it. So an end has to reach the stubs of one core alone, and each VM's tree does the rest.
+// The core of a context that has crossed to another VM: whether it has ended, and why. Each VM
+// that knows the context has a stub, a node of its own tree (conc/context.h), with stubs of all
+// contexts above it. So an end has to reach the stubs of one core alone, and each VM's tree does
+// the rest.
 //
 // Who ends a context writes it down here first, under the lock: the first one counts, whether it
 // cancels, completes or is late. Then it posts mail to the other VMs with a stub. Until that is
 // opened they see the end all the same, as who asks looks at the cores on the way up
-// (wf_ctx_look): when `cancel` has returned, every core says so. A deadline is a timer of each VM.
+// (wf_ctx_look): when `cancel` has returned, every core says so. A deadline is a timer of each
+// VM.
 //
 // Nothing here knows of Lua, and everything may be called by any thread that has a reference.
 // Orders: the state is stored with release after the cause, and read with acquire.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "lib/face.h"
-
+#include "task/face.h"
 #include "conc/after.h"
 #include "conc/ctx_share.h"
 #include "lib/arg.h"
@@ -8,7 +7,6 @@
 #include "sched/runtime.h"
 #include "task/codec.h"
 #include "task/guard.h"
-#include "task/wire.h"
 
 static void set_cause(lua_State *L, int cause) {
   lua_pushliteral(L, "cause_value");
@@ -106,7 +104,7 @@ static int remember(lua_State *L, void *ud) {
   return 0;
 }
 
-int wf_face_push_whole(wf_vm *vm, lua_State *L, int idx) {
+static wf_face push_whole(wf_vm *vm, lua_State *L, int idx) {
   wf_face face = WF_FACE_NONE;
   if (lua_isuserdata(L, idx)) {
     const wf_chan *ch = (const wf_chan *)wf_obj_at(L, idx, &wf_tag_chan);
@@ -145,15 +143,27 @@ static bool push_known(wf_vm *vm, lua_State *L, wf_obj *obj, wf_face face) {
   return false;
 }
 
-void wf_face_push(wf_vm *vm, lua_State *L, int face) {
+// A view of the channel at idx, which lets only one thing be done with it.
+static void push_view(wf_vm *vm, lua_State *L, int idx, bool sends) {
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, idx);
+  lua_rawseti(L, -2, 0);
+  wf_vm_push_ref(vm, L, sends ? WF_REF_SEND_VIEW_MT : WF_REF_VIEW_MT);
+  lua_setmetatable(L, -2);
+}
+
+static void push(wf_vm *vm, lua_State *L, wf_face face) {
   int top = lua_gettop(L);
   wf_obj *obj = wf_obj_any(L, top);
-  if (face == WF_FACE_DONE && wf_ctx_at(L, top) != NULL) {
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  if (face <= WF_FACE_SEND) {
+    push_view(vm, L, top, face == WF_FACE_SEND);
+  } else if (face == WF_FACE_DONE && wf_ctx_at(L, top) != NULL) {
     lua_getfield(L, top, "done");
     lua_pushvalue(L, top);
     lua_call(L, 1, 1);
   } else if (face == WF_FACE_CANCEL ? wf_ctx_at(L, top) != NULL : wf_after_is(L, top)) {
-    if (!push_known(vm, L, obj, (wf_face)face)) {
+    if (!push_known(vm, L, obj, face)) {
       push_closure(vm, L, top, face == WF_FACE_CANCEL ? l_cancel : l_stop);
       wf_vm_push_ref(vm, L, WF_REF_FACES);
       lua_pushlightuserdata(L, obj);
@@ -166,3 +176,5 @@ void wf_face_push(wf_vm *vm, lua_State *L, int face) {
   }
   lua_replace(L, top);
 }
+
+const wf_faces wf_lib_faces = {.push_whole = push_whole, .push = push};

@@ -195,7 +195,7 @@ typedef enum wf_vm_ref {
   WF_REF_PACKAGE,       // the library: `package`,
   WF_REF_PATH,          // and what path and cpath were in the main VM when a task was spawned last
   WF_REF_CPATH,
-  WF_REF_CONTEXT_MT,    // of contexts; these three are there once weft.context has been loaded
+  WF_REF_CONTEXT_MT,  // of contexts; these three are there once weft.context has been loaded
   WF_REF_BACKGROUND,
   WF_REF_TODO,
   WF_REF_FACES,   // functions that stand for objects which have crossed (lib/face.c), weak

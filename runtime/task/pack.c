@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sched/runtime.h"
+#include "task/face.h"
 #include "task/guard.h"
 #include "task/int64.h"
 #include "task/promote.h"
@@ -231,7 +232,7 @@ static bool pack_object(wf_packer *p, wf_obj *obj) {
 bool wf_pack_face(wf_packer *p, bool *ok) {
   lua_State *L = p->L;
   int top = lua_gettop(L);
-  int face = p->vm->rt->hooks->push_whole(p->vm, L, top);
+  wf_face face = p->vm->rt->hooks->faces->push_whole(p->vm, L, top);
   if (face == WF_FACE_NONE) return false;
   lua_replace(L, top);
   wf_obj *obj = wf_obj_any(L, top);

@@ -4,6 +4,7 @@
 
 #include "sched/runtime.h"
 #include "task/core.h"
+#include "task/face.h"
 #include "task/guard.h"
 #include "task/int64.h"
 #include "task/record.h"
@@ -64,7 +65,7 @@ static void push_view(wf_unpacker *r) {
   uint8_t face = wf_unpack_byte(r);
   if (face >= WF_FACE_NONE || wf_unpack_byte(r) != WF_WIRE_OBJECT) wf_unpack_malformed(r);
   push_object(r);
-  r->vm->rt->hooks->push_face(r->vm, r->L, face);
+  r->vm->rt->hooks->faces->push(r->vm, r->L, (wf_face)face);
 }
 
 static bool push_value(wf_unpacker *r);

@@ -44,7 +44,7 @@ typedef enum wf_wire_tag {
   WF_WIRE_PAIRS,
   WF_WIRE_END,
   WF_WIRE_FILL,
-  WF_WIRE_VIEW,             // a wf_face; OBJECT, number in the parcel
+  WF_WIRE_VIEW,             // a wf_face (task/face.h), OBJECT, number in the parcel
   WF_WIRE_RECORD,           // a whole message (task/record.h)
   WF_WIRE_STRING = 0x18,    // | WF_WIRE_KEPT: length, bytes
   WF_WIRE_BLOB = 0x1a,      // | WF_WIRE_KEPT: number in the parcel
@@ -53,17 +53,6 @@ typedef enum wf_wire_tag {
   WF_WIRE_SHORT = 0x40,     // + length, bytes
   WF_WIRE_SMALL = 0x80,     // + integer - WF_WIRE_SMALL_MIN
 } wf_wire_tag;
-
-// What stands for an object: a view of a channel; a context's done channel or cancel function; the
-// stop function of after_func (lib/face.h).
-typedef enum wf_face {
-  WF_FACE_RECV,
-  WF_FACE_SEND,
-  WF_FACE_DONE,
-  WF_FACE_CANCEL,
-  WF_FACE_STOP,
-  WF_FACE_NONE,
-} wf_face;
 
 enum { WF_WIRE_KEPT = 1, WF_WIRE_LATER = 2, WF_WIRE_TYPED = 4 };
 enum { WF_WIRE_SMALL_MIN = -16, WF_WIRE_SMALL_MAX = 111 };
