@@ -200,7 +200,7 @@ void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
   }
   while ((link = wf_list_pop(&ended)) != NULL) {
     wf_ctx *node = wf_container_of(link, wf_ctx, sibling);
-    wf_after_start_all(node);
+    if (!wf_list_empty(&node->afters)) wf_after_start_all(node);
     wf_obj_unref(&node->obj);
   }
 }
