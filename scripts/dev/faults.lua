@@ -11,8 +11,8 @@
 -- spec/embed/host.c.
 
 local LISTS = { "bench.lua", "chan.lua", "codec.lua", "context.lua", "coroutine.lua", "host.lua",
-  "leaks.lua", "model.lua", "preempt.lua", "records.lua", "shared.lua", "task.lua", "time.lua",
-  "workers.lua" }
+  "leaks.lua", "model.lua", "preempt.lua", "records.lua", "scope.lua", "shared.lua", "task.lua",
+  "time.lua", "workers.lua" }
 
 local here = arg[0]:match("^(.*)/[^/]*$")
 
