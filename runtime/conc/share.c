@@ -13,7 +13,8 @@
 #include "task/site.h"
 
 static const char *refuse(const wf_obj *obj) {
-  return ((const wf_chan *)obj)->of_context ? "done channel of a context" : NULL;
+  (void)obj;
+  return NULL;
 }
 
 // A stub in another VM ------------------------------------------------------------------------

@@ -20,6 +20,8 @@ void wf_lib_open_run(wf_vm *vm, lua_State *L);
 void wf_lib_open_chan(wf_vm *vm, lua_State *L);
 void wf_lib_open_select(wf_vm *vm, lua_State *L);
 void wf_lib_open_context(wf_vm *vm, lua_State *L);
+extern const struct wf_faces wf_lib_faces;
+void wf_lib_open_face(wf_vm *vm, lua_State *L);
 void wf_lib_open_scope(wf_vm *vm, lua_State *L);
 void wf_lib_open_time(wf_vm *vm, lua_State *L);
 void wf_lib_open_queue(wf_vm *vm, lua_State *L);

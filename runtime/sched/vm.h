@@ -201,7 +201,11 @@ typedef enum wf_vm_ref {
   WF_REF_PACKAGE,       // the library: `package`,
   WF_REF_PATH,          // and what path and cpath were in the main VM when a task was spawned last
   WF_REF_CPATH,
-  WF_REF_SCOPED,        // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
+  WF_REF_CONTEXT_MT,  // of contexts; these three are there once weft.context has been loaded
+  WF_REF_BACKGROUND,
+  WF_REF_TODO,
+  WF_REF_FACES,   // functions that stand for objects which have crossed (lib/face.c), weak
+  WF_REF_SCOPED,  // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

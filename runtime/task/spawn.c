@@ -13,6 +13,7 @@
 #include "task/isolated.h"
 #include "task/mark.h"
 #include "task/obj.h"
+#include "task/own.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -20,6 +21,7 @@ typedef struct spawned {
   wf_portable portable;
   uint64_t id, creator;
   wf_job *job;         // NULL: nobody waits
+  bool own;            // the message ends with the creator's own context
   wf_message message;  // the function and its arguments
   wf_core *counted;    // of a waitgroup that counts the task, or NULL
   char created[WF_SITE_BYTES];
@@ -64,6 +66,8 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   wf_isolated_note_paths(vm, L);
   uint32_t site = wf_site_here(vm, L);
   wf_message m;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  bool own = wf_own_push(vm, L);
   if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_CALL, &m)) refuse(L, call);
   spawned *s = rt->mem.fn(rt->mem.ud, NULL, 0, sizeof *s);
   if (s == NULL) {
@@ -72,6 +76,7 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   }
   s->message = m;
   s->counted = NULL;
+  s->own = own;
   s->job = job;
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
@@ -143,6 +148,14 @@ static void push_raw(wf_vm *vm, lua_State *L, const char *name) {
   lua_remove(L, -2);
 }
 
+// The function from `first` on, with its arguments and its own context on top, becomes one that
+// gets that first.
+static void put_under(wf_vm *vm, lua_State *L, int first) {
+  lua_insert(L, first);
+  push_raw(vm, L, "run_under");
+  lua_insert(L, first);
+}
+
 static int start_protected(lua_State *L) {
   start_call *call = lua_touserdata(L, 1);
   wf_vm *vm = call->vm;
@@ -166,6 +179,8 @@ static int start_protected(lua_State *L) {
     lua_pushcfunction(L, raise_first);
     lua_insert(L, first);
     lua_settop(L, first + 1);
+  } else if (s->own) {
+    put_under(vm, L, first);
   }
   label_task(wf_task_go(vm, L, 1), s, site);
   wf_u64_store(&vm->worker->live, vm->stats.tasks, WF_RELAXED);

@@ -65,11 +65,14 @@ end
 
 -- The task has failed; its deferred calls have run. Who waits is told in any case; what cannot be
 -- kept is a panic.
-function task.catch(self, err, trace)
-  if self.job then return answer_safely(self.job, false, err, trace) end
+-- A task that its own context has stopped has told nobody anything new: its Future need not be
+-- awaited.
+function task.catch(self, err, trace, stopped)
+  stopped = stopped or raw.stopped(err)
+  if self.job then return answer_safely(self.job, false, err, trace, stopped) end
   local ok, f, sentinel = pcall(new_failure, err, trace)
   self.failure, self.sentinel = ok and f or lost, sentinel
-  if ok and raw.stopped(err) then settle_failure(self, f) end  -- nobody has to ask for that
+  if ok and stopped then settle_failure(self, f) end
   settle(self)
   if not ok then error(err, 0) end
 end

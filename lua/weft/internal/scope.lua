@@ -50,6 +50,12 @@ function M.enter(ctx)
   return raw.scope_enter(ctx)
 end
 
+-- An isolated task that was started under a context. It keeps that to its end.
+function raw.run_under(ctx, fn, ...)
+  M.enter(ctx)
+  return fn(...)
+end
+
 -- The rest of the task is clean-up, which its own context does not stop.
 local function shield()
   local context = raw.require "weft.context"
