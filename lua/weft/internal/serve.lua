@@ -14,12 +14,7 @@ end
 
 -- What one connection's task does. `open` has the connections that are being served.
 local function handle(l, fn, c, ctx, open, group)
-  local ok, err
-  if context.run then
-    ok, err = task.protect(context.run, ctx, fn, c, ctx)
-  else
-    ok, err = task.protect(fn, c, ctx)
-  end
+  local ok, err = task.protect(fn, c, ctx)
   raw.stream_close(c)
   open[c] = nil
   group:done()
