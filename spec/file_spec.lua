@@ -97,9 +97,10 @@ describe('file', function()
   it('keeps the calls of several tasks apart', function()
     local f = assert(fs.open(path, 'a'))
     local wg = weft.sync.waitgroup()
+    local size = proc.torture() and 300 or 300000  -- its pieces have 7 bytes
     for i = 1, 8 do
       wg:go(function()
-        for _ = 1, 5 do assert(f:write(('%d'):format(i):rep(300000), '\n')) end
+        for _ = 1, 5 do assert(f:write(('%d'):format(i):rep(size), '\n')) end
       end)
     end
     wg:wait()
@@ -110,7 +111,7 @@ describe('file', function()
       wg:go(function()
         for line in f:lines() do
           local digit = line:sub(1, 1)
-          assert(line == digit:rep(300000))
+          assert(line == digit:rep(size))
           count[digit] = (count[digit] or 0) + 1
         end
       end)

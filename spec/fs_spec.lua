@@ -170,6 +170,19 @@ describe('weft.fs', function()
     proc.write_file(fifo, '')  -- the thread comes back
   end)
 
+  it("stops with its task's own context, by raising", function()
+    os.execute('mkfifo ' .. dir .. '/own')
+    local ctx, cancel = weft.context.with_cancel(weft.context.background())
+    local task = weft.async(weft.context.run, ctx, fs.read_file, dir .. '/own')
+    repeat weft.yield() until weft.stacks():find('IO wait', 1, true)
+    cancel()
+    local ok, err = task:try()
+    assert.is_false(ok)
+    has(err, 'context canceled')
+    proc.write_file(dir .. '/own', '')  -- the thread comes back
+    assert.is_false((pcall(weft.context.run, util.cancelled(), fs.stat, dir)))
+  end)
+
   it('goes on with other calls while some hang', function()
     local readers = {}
     for i = 1, 12 do

@@ -181,6 +181,31 @@ describe('weft.process', function()
     assert.are.same({ nil, 'context canceled' }, { process.run { 'true', ctx = ctx } })
   end)
 
+  it("is killed when its task's own context ends", function()
+    local ctx, cancel = weft.context.with_cancel(background())
+    local pid
+    local task = weft.async(weft.context.run, ctx, function()
+      local p = process.start { 'sleep', '100' }
+      pid = p.pid
+      p:wait()
+    end)
+    repeat weft.yield() until pid
+    cancel()
+    local ok, err = task:try()
+    assert.is_false(ok)
+    util.has(err, 'context canceled')
+    wait_gone(pid)
+    ctx, cancel = weft.context.with_cancel(background())
+    task = weft.async(weft.context.run, ctx, process.run, { 'sleep', '100' })
+    repeat weft.yield() until weft.stacks():find('IO wait', 1, true)
+    cancel()
+    ok, err = task:try()
+    assert.is_false(ok)
+    util.has(err, 'context canceled')
+    collectgarbage()
+    weft.sleep(0.001)
+  end)
+
   it('leaves no zombie when nobody waits, nor a descriptor', function()
     local before = descriptors()
     local pids = {}
