@@ -108,8 +108,8 @@ local INHERITED = { "inherit", "inherit", "inherit" }
 -- Starts a command: {cmd, args…, cwd=, env=, stdin=, stdout=, stderr=, ctx=}. It is looked for in
 -- PATH. `env` (name = value) takes the place of the program's own environment. Streams: "inherit"
 -- (the program's own, the default), "null", "pipe" (a conn of that name in what is returned), a
--- conn or a file. When ctx (without one: the task's own context) ends the child is killed, with its
--- group.
+-- conn or a file. When ctx (without one: the task's own context) ends the child is killed, with
+-- its group.
 ---@param opts table
 ---@return weft.Proc?, string?, string?
 function process.start(opts) return start(opts, "start", INHERITED) end
@@ -180,7 +180,8 @@ local function input_of(opts)
 end
 
 -- Runs a command to its end, as `start` (without `input` it has no stdin; stdout and stderr are
--- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when ctx ended it.
+-- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when that ended
+-- it.
 ---@param opts table
 ---@return {code?: integer, signal?: string, stdout?: string, stderr?: string}?, string?, string?
 function process.run(opts)
