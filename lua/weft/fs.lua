@@ -60,9 +60,10 @@ function fs.read_file(path, ctx)
 end
 
 -- Writes a file: in place of what it held; behind that with `append`; or, with `atomic`, so that
--- whoever reads it, now or after a crash, finds the old or the new one, whole: it is written beside
--- the old one, brought to the disk and given its name, permissions and, if allowed, owner. `mode`:
--- the permissions of a file that is new (default: what the system gives), of an atomic one always.
+-- whoever reads it, now or after a crash, finds the old or the new one, whole: it is written
+-- beside the old one, brought to the disk and given its name, permissions and, if allowed, owner.
+-- `mode`: the permissions of a file that is new (default: what the system gives), of an atomic one
+-- always.
 ---@param path string
 ---@param data string
 ---@param opts? {append?: boolean, atomic?: boolean, mode?: integer}

@@ -6,7 +6,7 @@ local _, raw = ...
 
 local io, conn, async = raw.import "io", raw.import "conn", raw.import("future").async
 local type, setmetatable, getmetatable, tostring = type, setmetatable, getmetatable, tostring
-local ipairs, each, rawget = ipairs, next, rawget
+local ipairs, each, rawget, pcall = ipairs, next, rawget, pcall
 
 ---@class weft.process
 local process = {}
@@ -70,6 +70,8 @@ local function context_of(opts, fname)
   return ctx
 end
 
+local function background(ctx) return ctx == raw.require("weft.context").background() end
+
 -- The end of the context kills the child and its group, until it has ended.
 local function bind(core, ctx)
   local SIGKILL = raw.kill_number "SIGKILL"
@@ -96,7 +98,8 @@ local function start(opts, fname, defaults)
   if not core then return nil, pid, a end
   local self = setmetatable({ [0] = core, pid = pid, stdin = a and conn.wrap(a),
     stdout = b and conn.wrap(b), stderr = c and conn.wrap(c) }, Proc)
-  if ctx then bind(core, ctx) end
+  if not ctx then ctx = raw.require("weft.context").current() end
+  if not background(ctx) then bind(core, ctx) end
   return self
 end
 
@@ -105,7 +108,8 @@ local INHERITED = { "inherit", "inherit", "inherit" }
 -- Starts a command: {cmd, args…, cwd=, env=, stdin=, stdout=, stderr=, ctx=}. It is looked for in
 -- PATH. `env` (name = value) takes the place of the program's own environment. Streams: "inherit"
 -- (the program's own, the default), "null", "pipe" (a conn of that name in what is returned), a
--- conn or a file. When ctx ends the child is killed, with its group.
+-- conn or a file. When ctx (without one: the task's own context) ends the child is killed, with
+-- its group.
 ---@param opts table
 ---@return weft.Proc?, string?, string?
 function process.start(opts) return start(opts, "start", INHERITED) end
@@ -151,6 +155,13 @@ local function read_all(stream, ctx)
   return data, err, code
 end
 
+-- In a task beside the caller's: what its own context raises there is the caller's to tell.
+local function read_beside(stream, ctx)
+  local ok, data, err, code = pcall(read_all, stream, ctx)
+  if ok then return data, err, code end
+  return nil, data
+end
+
 local function write_all(stream, data, ctx)
   -- A child that does not read all of it has its reasons.
   if ctx then stream:write(data, ctx) else stream:write(data) end
@@ -169,7 +180,8 @@ local function input_of(opts)
 end
 
 -- Runs a command to its end, as `start` (without `input` it has no stdin; stdout and stderr are
--- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when ctx ended it.
+-- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when that ended
+-- it.
 ---@param opts table
 ---@return {code?: integer, signal?: string, stdout?: string, stderr?: string}?, string?, string?
 function process.run(opts)
@@ -177,8 +189,8 @@ function process.run(opts)
   local p, err, code = start(opts, "run", { input and "pipe" or "null", "pipe", "pipe" })
   if not p then return nil, err, code end
   local ctx = opts.ctx
-  local out = p.stdout and async(read_all, p.stdout, ctx)
-  local errors = p.stderr and async(read_all, p.stderr, ctx)
+  local out = p.stdout and async(read_beside, p.stdout, ctx)
+  local errors = p.stderr and async(read_beside, p.stderr, ctx)
   if p.stdin then write_all(p.stdin, input or "", ctx) end
   local stdout, stderr
   if out then stdout, err, code = out:await() end

@@ -3,8 +3,8 @@
 // waits. What the thread works on is the wf_call: paths, data and results, in memory of its own,
 // as it may outlive the runtime that asked. What the task waits on is the wf_caller.
 //
-// Calls that have to keep apart, of one open file, stand in line (wf_turns): one is made at a time,
-// in the order in which they were asked for.
+// Calls that have to keep apart, of one open file, stand in line (wf_turns): one is made at a
+// time, in the order in which they were asked for.
 //
 // A task that does not wait any more (its context has ended, the file was closed) leaves its call
 // behind: one that has not begun is never made; of one that has, the results are dropped.

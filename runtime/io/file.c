@@ -15,9 +15,9 @@
 #include "task/site.h"
 
 enum {
-  AT_ONCE = 65536,                // at most that much is read without a thread
-  BLOCK = WF_SIZE(65536, 5),      // for lines
-  PIECE = WF_SIZE(1 << 20, 7),    // of what is read or written
+  AT_ONCE = 65536,              // at most that much is read without a thread
+  BLOCK = WF_SIZE(65536, 5),    // for lines
+  PIECE = WF_SIZE(1 << 20, 7),  // of what is read or written
 };
 
 typedef struct file_call {
@@ -416,9 +416,7 @@ static bool back(wf_call *call, bool awaited) {
   return false;
 }
 
-static void run_stat(wf_call *call) {
-  wf_path_set_code(call, fstat(of(call)->fd, &of(call)->st));
-}
+static void run_stat(wf_call *call) { wf_path_set_code(call, fstat(of(call)->fd, &of(call)->st)); }
 
 static int push_stat(lua_State *L, wf_call *call) {
   wf_path_push_stat(L, &of(call)->st);
@@ -450,18 +448,17 @@ static void forget(wf_call *call) {
   c->owns = true;
 }
 
-#define FILE_KIND(WHAT, BEGIN, RUN, MORE, PUSH)                                          \
-  {                                                                                      \
-    .what = (WHAT), .size = sizeof(file_call), .run = (RUN), .at_once = (BEGIN),         \
-    .more = (MORE), .push = (PUSH), .forget = forget, .free = free_call                  \
+#define FILE_KIND(WHAT, BEGIN, RUN, MORE, PUSH)                                                  \
+  {                                                                                              \
+    .what = (WHAT), .size = sizeof(file_call), .run = (RUN), .at_once = (BEGIN), .more = (MORE), \
+    .push = (PUSH), .forget = forget, .free = free_call                                          \
   }
 
 static const wf_call_kind kinds[] = {
     [WF_FILE_READ] = FILE_KIND("read", read_at_once, run_read, more_to_read, push_data),
     [WF_FILE_LINE] = FILE_KIND("read", read_at_once, run_read, more_to_read, push_data),
     [WF_FILE_READ_AT] = FILE_KIND("read", read_at_at_once, run_read, after_read_at, push_data),
-    [WF_FILE_WRITE] =
-        FILE_KIND("write", begin_write, run_write, more_to_write, wf_path_push_true),
+    [WF_FILE_WRITE] = FILE_KIND("write", begin_write, run_write, more_to_write, wf_path_push_true),
     [WF_FILE_SEEK] = FILE_KIND("seek", seek_at_once, NULL, NULL, push_pos),
     [WF_FILE_STAT] = FILE_KIND("stat", take_fd, run_stat, back, push_stat),
     [WF_FILE_SYNC] = FILE_KIND("sync", take_fd, run_sync, back, wf_path_push_true),

@@ -33,9 +33,9 @@ typedef struct wf_file {
 typedef enum wf_file_op {
   WF_FILE_READ,  // up to `size` bytes
   WF_FILE_LINE,
-  WF_FILE_READ_AT,   // up to `size` bytes from `offset`
-  WF_FILE_WRITE,     // `size` bytes of `data`, which stays as long as the task waits
-  WF_FILE_SEEK,      // to `offset`; `data`: from "set", "cur" or "end"
+  WF_FILE_READ_AT,  // up to `size` bytes from `offset`
+  WF_FILE_WRITE,    // `size` bytes of `data`, which stays as long as the task waits
+  WF_FILE_SEEK,     // to `offset`; `data`: from "set", "cur" or "end"
   WF_FILE_STAT,
   WF_FILE_SYNC,
   WF_FILE_TRUNCATE,  // to `size`

@@ -147,7 +147,9 @@ static int hand_over(wf_stream *s, rest *r) {
     at += size - r->skip;
   }
   uv_buf_t buf = uv_buf_init(out->data, (unsigned)out->size);
+  bool before = wf_sigpipe_enter();  // it writes at once what it can
   int rc = uv_write(&out->req.write, &s->h.uv->u.stream, &buf, 1, on_written);
+  wf_sigpipe_leave(before);
   if (rc != 0) {
     out->owner = NULL;
     free_out(out);

@@ -87,7 +87,9 @@ void wf_path_push_stat(lua_State *L, const struct stat *st) {
   set_number(L, "nlink", (double)st->st_nlink);
 }
 
-static void run_stat(wf_call *call) { wf_path_set_code(call, stat(of(call)->path, &of(call)->st)); }
+static void run_stat(wf_call *call) {
+  wf_path_set_code(call, stat(of(call)->path, &of(call)->st));
+}
 
 static int push_stat(lua_State *L, wf_call *call) {
   wf_path_push_stat(L, &of(call)->st);
@@ -150,10 +152,10 @@ static int push_path(lua_State *L, wf_call *call) {
   return 1;
 }
 
-#define PATH_KIND(WHAT, RUN, PUSH)                                                    \
-  {                                                                                   \
-    .what = (WHAT), .size = sizeof(wf_path_call), .run = (RUN), .push = (PUSH),       \
-    .free = wf_path_free                                                              \
+#define PATH_KIND(WHAT, RUN, PUSH)                                              \
+  {                                                                             \
+    .what = (WHAT), .size = sizeof(wf_path_call), .run = (RUN), .push = (PUSH), \
+    .free = wf_path_free                                                        \
   }
 
 const wf_call_kind wf_path_stat = PATH_KIND("stat", run_stat, push_stat);

@@ -11,7 +11,7 @@
 typedef struct wf_process_watcher wf_process_watcher;
 
 typedef struct wf_process {
-  wf_event event;  // its end
+  wf_event event;               // its end
   wf_process_watcher *watcher;  // while it runs
   int pid;
   int on_end;  // wf_vm_anchor: a function that is called with the end, and does not wait

@@ -12,7 +12,7 @@
 
 typedef struct wf_signal wf_signal;
 
-// The number of the signal, 0 when no subscription to it is possible or there is none of that name.
+// The number of the signal; 0: there is none of that name, or no subscription to it is possible.
 int wf_signal_number(const char *name);
 
 // "SIGTERM", of any signal.

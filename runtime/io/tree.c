@@ -291,10 +291,10 @@ static void run_remove(wf_call *call) {
   wf_path_set_code(call, fine ? 0 : -1);
 }
 
-#define TREE_KIND(WHAT, RUN, PUSH)                                                    \
-  {                                                                                   \
-    .what = (WHAT), .size = sizeof(wf_path_call), .run = (RUN), .push = (PUSH),       \
-    .free = wf_path_free                                                              \
+#define TREE_KIND(WHAT, RUN, PUSH)                                              \
+  {                                                                             \
+    .what = (WHAT), .size = sizeof(wf_path_call), .run = (RUN), .push = (PUSH), \
+    .free = wf_path_free                                                        \
   }
 
 const wf_call_kind wf_tree_list = TREE_KIND("list", run_list, push_list);

@@ -7,8 +7,9 @@
 #include "io/event.h"
 #include "lib/arg.h"
 
-// Has the running task wait for the event, or for the end of the context (may be NULL). Raises when
-// memory is out. After it nothing may fail, but for what takes the task out of all with wf_claim.
+// Has the running task wait for the event, or for the end of the context (may be NULL). Raises
+// when memory is out. After it nothing may fail, but for what takes the task out of all with
+// wf_claim.
 static inline void wf_event_wait(wf_vm *vm, lua_State *L, wf_event *event, wf_ctx *ctx) {
   wf_waiter *waiter = wf_wait_on(vm, &event->obj, WF_OP_EVENT);
   wf_wait_context(vm, L, ctx);

@@ -47,8 +47,8 @@ static bool stdio_at(lua_State *L, int idx, int number, wf_process_stdio *s) {
 
 enum { ARGS = 1, ENV, CWD, STDIO, LAST = STDIO + 2 };
 
-// process_start(args, env, cwd, stdin, stdout, stderr) -> process, pid, our ends of the pipes; nil,
-// err, code
+// process_start(args, env, cwd, stdin, stdout, stderr) -> process, pid, our ends of the pipes;
+// nil, err, code
 static int l_process_start(lua_State *L) {
   wf_process_options o = {0};
   lua_settop(L, LAST);
@@ -137,10 +137,12 @@ static int l_kill_number(lua_State *L) {
 }
 
 void wf_lib_open_process(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"process_start", l_process_start},   {"process_wait", l_process_wait},
-      {"process_result", l_process_result}, {"process_kill", l_process_kill},
-      {"process_on_end", l_process_on_end}, {"kill_number", l_kill_number},
-      {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"process_start", l_process_start},
+                                       {"process_wait", l_process_wait},
+                                       {"process_result", l_process_result},
+                                       {"process_kill", l_process_kill},
+                                       {"process_on_end", l_process_on_end},
+                                       {"kill_number", l_kill_number},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

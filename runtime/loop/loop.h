@@ -20,7 +20,7 @@ typedef struct wf_loop {
   wf_link finished;      // of these; under the pool's lock
   uv_async_t jobs_done;  // tells of them
   bool has_jobs_done;
-  bool happened;    // a callback has given somebody something to do: wf_loop_wait does not wait
+  bool happened;  // a callback has given somebody something to do: wf_loop_wait does not wait
 } wf_loop;
 
 // Whether this thread is inside of an event loop, or a write of weft's own; read by a signal handler

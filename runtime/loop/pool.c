@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Threads that wait for work are woken one for each job, as long as fewer work than may. When these
-// are busy one of the waiting watches over them instead: that something begins every 20 ms.
+// Threads that wait for work are woken one for each job, as long as fewer work than may. When
+// these are busy one of the waiting watches over them instead: that something begins every 20 ms.
 #include "loop/pool.h"
 
 #include <errno.h>
@@ -19,16 +19,16 @@ static struct {
   pthread_once_t once;
   wf_lock lock;
   pthread_cond_t work;
-  wf_link queue;      // of jobs that have not begun
-  uint32_t base;      // so many work at a time,
-  uint32_t hung;      // beside those that hang: the ones with numbers
-  uint64_t hung_to;   // up to this one
-  uint32_t threads;   // in all
-  uint32_t active;    // that run a job
-  uint32_t waiting;   // for one
-  uint32_t woken;     // of the waiting: on their way
-  uint64_t begun;     // jobs, ever
-  bool watched;       // one of the waiting looks whether jobs begin
+  wf_link queue;     // of jobs that have not begun
+  uint32_t base;     // so many work at a time,
+  uint32_t hung;     // beside those that hang: the ones with numbers
+  uint64_t hung_to;  // up to this one
+  uint32_t threads;  // in all
+  uint32_t active;   // that run a job
+  uint32_t waiting;  // for one
+  uint32_t woken;    // of the waiting: on their way
+  uint64_t begun;    // jobs, ever
+  bool watched;      // one of the waiting looks whether jobs begin
 } pool = {.once = PTHREAD_ONCE_INIT};
 
 static void open_pool(void) {
@@ -39,9 +39,7 @@ static void open_pool(void) {
   pool.base = cores < LEAST ? LEAST : cores > MOST ? MOST : cores;
 }
 
-static bool may_work_locked(uint32_t more) {
-  return pool.active + more < pool.base + pool.hung;
-}
+static bool may_work_locked(uint32_t more) { return pool.active + more < pool.base + pool.hung; }
 
 // True: the time is over.
 static bool wait_locked(uint64_t ns) {

@@ -67,8 +67,8 @@ local function gather(...)
   return n == 1 and tostring(parts[1]) or concat(parts, "", 1, n), ctx, n + 1
 end
 
--- Writes strings and numbers, as one whole; true when the system has taken all of it. A context may
--- come last: when it ends what the system has taken by then stays written.
+-- Writes strings and numbers, as one whole; true when the system has taken all of it. A context
+-- may come last: when it ends what the system has taken by then stays written.
 ---@param ... string|number|weft.Context
 ---@return true?, string?, string?
 function File:write(...)
@@ -129,10 +129,9 @@ function File:lines(ctx)
   local core = core_of(self, "lines")
   local file_line = raw.file_line
   return function()
-    local line, err = nil, nil
-    if ctx == nil then line = file_line(core) end
-    if line then return line end
-    line, err = run(file_call(core, "line"), "lines", ctx, 1)
+    local ready = ctx == nil and file_line(core)
+    if ready then return ready end
+    local line, err = run(file_call(core, "line"), "lines", ctx, 1)
     if line or err == "eof" then return line end
     raw.raise(err)
   end

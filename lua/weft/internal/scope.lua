@@ -11,7 +11,8 @@ local M = {}
 
 -- The doors that may wait for the caller's context, as the raw table names them; all of them give
 -- nil and an error, and nothing more, when it ends.
-local DOORS = { "sleep", "queue_wait", "latch_take", "latch_wait", "cond_wait" }
+local DOORS = { "sleep", "queue_wait", "latch_take", "latch_wait", "cond_wait", "call_wait",
+  "process_wait", "watch_wait" }
 
 local function settle(...)
   local _, err, mark = ...

@@ -72,7 +72,7 @@ function Walk:enter(dir)
 end
 
 function Walk:run(root, send)
-  local level, err, code = self:enter { path = root }
+  local level, err = self:enter { path = root }
   if not level then return nil, err end
   local stack = { level }
   while level do
@@ -93,7 +93,7 @@ function Walk:run(root, send)
       sent, err = send({ path = entry.path, type = entry.type })
       if not sent then return nil, err end
       if entry.type == "directory" and not entry.again then
-        local below
+        local below, code
         below, err, code = self:enter(entry)
         if below then
           level = below

@@ -27,7 +27,8 @@ func must(err error) {
 	}
 }
 
-// readFiles has 16 goroutines read n small files, again and again; the names come through a channel.
+// readFiles has 16 goroutines read n small files, again and again; the names come through a
+// channel.
 func readFiles(n, _ int) (int, map[string]float64) {
 	dir, err := os.MkdirTemp("", "weft-bench")
 	must(err)
