@@ -300,7 +300,7 @@ describe('example pitfalls', function()
   end)
 
   it('buffer_hides_deadlock: the send that found the buffer full', function()
-    shows('buffer_hides_deadlock', 'queued order 3', '[chan send on orders]',
+    shows('buffer_hides_deadlock', 'queued order 3', '[chan send on orders',
       at 'orders:send(i)', 'status 2')
     assert.is_nil(shown.buffer_hides_deadlock:find('queued order 4', 1, true))
   end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Helpers of the specs of weft.net: pairs of connected sockets. Nothing here waits for a time: what
--- a spec needs to have happened it asks of the sockets themselves.
+-- Helpers of the specs of weft.net: pairs of connected sockets. Nothing here waits for a time:
+-- what a spec needs to have happened it asks of the sockets themselves.
 
 local weft = require 'weft'
 local net = require 'weft.net'
@@ -67,21 +67,6 @@ function M.fill(c)
   until not ok
   c:set_timeout()
   return total + #chunk
-end
-
--- The descriptors that this process has open.
-function M.descriptors()
-  local p = assert(io.popen('ls /proc/' .. M.pid() .. '/fd | wc -l'))
-  local n = tonumber(p:read '*a')
-  p:close()
-  return n
-end
-
-function M.pid()
-  local f = assert(io.open '/proc/self/stat')
-  local pid = f:read '*a':match '^(%d+)'
-  f:close()
-  return pid
 end
 
 return M
