@@ -154,10 +154,10 @@ end
 
 describe('atomics over cores', function()
   it('lose no addition, and no swap', function()
-    local STEPS, MANY = 20000, 3e5  -- long enough for another worker to join in
+    local STEPS, MANY = 20000, 3e5
     local n, m, futures = sync.int(), sync.int(), {}
     for i = 1, 4 do
-      futures[i] = weft.parallel(function()
+      futures[i] = weft.async(weft.blocking, function()  -- on a thread of its own
         local got = 0
         for _ = 1, MANY do n:add(1) end
         for k = 1, STEPS do

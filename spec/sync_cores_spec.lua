@@ -432,7 +432,8 @@ describe('over cores, with waits that are given up at random,', function()
       end
       m:unlock()
     end
-    local a, b = weft.parallel(player, 0), weft.parallel(player, 1)
+    -- On threads of their own.
+    local a, b = weft.async(weft.blocking, player, 0), weft.async(weft.blocking, player, 1)
     a:await()
     b:await()
     assert.equals(400, turn:load())

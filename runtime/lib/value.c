@@ -236,7 +236,7 @@ static int l_dict_keys(lua_State *L) {
     keys = lua_newuserdata(L, nkeys * sizeof *keys + nbytes);
   }
   lua_createtable(L, (int)n, 0);
-  for (size_t i = 0; i < n; i++) {
+  for (size_t i = 0; keys != NULL && i < n; i++) {
     switch (keys[i].kind) {
       case WF_DICT_BOOLEAN: lua_pushboolean(L, keys[i].number != 0); break;
       case WF_DICT_NUMBER: lua_pushnumber(L, keys[i].number); break;
