@@ -3,14 +3,11 @@
 // words. Lua's entry points for module mode are in module.c.
 #include "api.h"
 
-#include <errno.h>
 #include <lauxlib.h>
 #include <lualib.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 
 #include "io/block.h"
@@ -64,7 +61,7 @@ static const wf_hooks hooks = {
     .retire = wf_api_retire,
 };
 
-static weft_status fail(weft *w, weft_status status, const char *words) {
+weft_status wf_api_fail(weft *w, weft_status status, const char *words) {
   (void)snprintf(w->error, sizeof w->error, "%s", words);
   return status;
 }
@@ -74,7 +71,7 @@ static weft_status fail_lua(weft *w, int lua_status) {
   lua_State *L = w->L;
   const char *words = lua_tostring(L, -1);
   weft_status status = lua_status == LUA_ERRMEM ? WEFT_ERR_MEMORY : WEFT_ERR_LOAD;
-  (void)fail(w, status, words != NULL ? words : "(error object is not a string)");
+  (void)wf_api_fail(w, status, words != NULL ? words : "(error object is not a string)");
   lua_pop(L, 1);
   return status;
 }
@@ -142,11 +139,11 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
   wf_runtime *rt = &w->rt;
   w->L = L;
   if (wf_loop_init(&rt->worker.loop) != 0) {
-    return fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
+    return wf_api_fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
   }
   w->has_loop = true;
   if (w->config.on_interrupt != NULL && wf_loop_enable_wakes(&rt->worker.loop) != 0) {
-    return fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
+    return wf_api_fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
   }
   if (wf_vm_init(&rt->vm, rt, &rt->worker, L) != 0) return WEFT_ERR_MEMORY;
   w->has_vm = true;
@@ -256,8 +253,8 @@ void weft_close(weft *w) {
   if (!w->stuck) free_all(w);
 }
 
-static weft_status misuse(weft *w) {
-  return fail(w, WEFT_ERR_MISUSE, "the runtime is running: this call is for between runs");
+weft_status wf_api_misuse(weft *w) {
+  return wf_api_fail(w, WEFT_ERR_MISUSE, "the runtime is running: this call is for between runs");
 }
 
 static void set_ref(lua_State *L, int *ref) {
@@ -285,7 +282,7 @@ static int load_protected(lua_State *L) {
 static weft_status load(load_call *call) {
   weft *w = call->w;
   w->error[0] = '\0';
-  if (wf_main_busy(&w->rt.vm)) return misuse(w);
+  if (wf_main_busy(&w->rt.vm)) return wf_api_misuse(w);
   int status = lua_cpcall(w->L, load_protected, call);
   return status == 0 ? WEFT_OK : fail_lua(w, status == LUA_ERRMEM ? status : call->status);
 }
@@ -326,7 +323,7 @@ static int require_protected(lua_State *L) {
 
 weft_status weft_require(weft *w, const char *module) {
   args_call call = {.w = w, .module = module};
-  if (wf_main_busy(&w->rt.vm)) return misuse(w);
+  if (wf_main_busy(&w->rt.vm)) return wf_api_misuse(w);
   int status = lua_cpcall(w->L, require_protected, &call);
   return status == 0 ? WEFT_OK : fail_lua(w, status);
 }
@@ -347,7 +344,7 @@ static int args_protected(lua_State *L) {
 
 weft_status weft_set_args(weft *w, int argc, char *const *argv, int script) {
   args_call call = {.w = w, .argc = argc, .argv = argv, .script = script};
-  if (wf_main_busy(&w->rt.vm)) return misuse(w);
+  if (wf_main_busy(&w->rt.vm)) return wf_api_misuse(w);
   int status = lua_cpcall(w->L, args_protected, &call);
   return status == 0 ? WEFT_OK : fail_lua(w, status);
 }
@@ -393,27 +390,27 @@ static int start_protected(lua_State *L) {
 
 static weft_status begin(weft *w) {
   w->error[0] = '\0';
-  if (wf_main_busy(&w->rt.vm)) return misuse(w);
-  if (w->main_fn == LUA_NOREF) return fail(w, WEFT_ERR_MISUSE, "nothing is loaded");
+  if (wf_main_busy(&w->rt.vm)) return wf_api_misuse(w);
+  if (w->main_fn == LUA_NOREF) return wf_api_fail(w, WEFT_ERR_MISUSE, "nothing is loaded");
   return WEFT_OK;
 }
 
 // Hands the report of a bad end to whoever wants it.
 static weft_status conclude(weft *w, wf_end end) {
   if (end == WF_END_MAIN || end == WF_RUNNING) return WEFT_OK;
-  if (end == WF_END_HANDLED) return fail(w, WEFT_ERR_PANIC, "main failed");
+  if (end == WF_END_HANDLED) return wf_api_fail(w, WEFT_ERR_PANIC, "main failed");
   lua_State *L = w->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, w->rt.panic_ref);
   const char *report = lua_tostring(L, -1);
   if (end == WF_END_LOAD) {
-    weft_status status = fail(w, WEFT_ERR_LOAD, report);
+    weft_status status = wf_api_fail(w, WEFT_ERR_LOAD, report);
     lua_pop(L, 1);
     return status;
   }
   (void)fflush(stdout);
   w->config.on_panic(w->config.ud, report);
   weft_status status = end == WF_END_DEADLOCK ? WEFT_ERR_DEADLOCK : WEFT_ERR_PANIC;
-  (void)fail(w, status, report);
+  (void)wf_api_fail(w, status, report);
   lua_pop(L, 1);
   return status;
 }
@@ -436,7 +433,7 @@ weft_status weft_start(weft *w) {
 weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *info) {
   wf_vm *vm = &w->rt.vm;
   w->error[0] = '\0';
-  if (wf_main_busy(vm)) return misuse(w);
+  if (wf_main_busy(vm)) return wf_api_misuse(w);
   wf_end end = wf_main_step(vm, w->L, budget_s, dt_s);
   if (end != WF_RUNNING) lua_pop(w->L, 1);
   if (info != NULL) {
@@ -449,53 +446,6 @@ weft_status weft_step(weft *w, double budget_s, double dt_s, weft_step_info *inf
 }
 
 void weft_interrupt(weft *w) { wf_worker_interrupt(&w->rt.worker); }
-
-typedef struct dump_target {
-  int fd, error;
-} dump_target;
-
-static void write_text(void *ud, const char *text) {
-  dump_target *to = ud;
-  struct pollfd ready = {.fd = to->fd, .events = POLLOUT};
-  for (size_t left = strlen(text); left > 0;) {
-    ssize_t n = write(to->fd, text, left);
-    if (n >= 0) {
-      text += n;
-      left -= (size_t)n;
-    } else if (errno == EAGAIN) {
-      (void)poll(&ready, 1, -1);
-    } else if (errno != EINTR) {
-      to->error = errno;
-      return;
-    }
-  }
-}
-
-weft_status weft_dump(weft *w, int fd) {
-  w->error[0] = '\0';
-  if (w->rt.vm.current != NULL) return misuse(w);
-  dump_target to = {.fd = fd};
-  wf_main_report(&w->rt.vm, "dump", write_text, &to);
-  return to.error == 0 ? WEFT_OK : fail(w, WEFT_ERR_SYSTEM, uv_strerror(-to.error));
-}
-
-// A signal handler may come at any instruction: what is read here is written in an order in which
-// it can be read.
-void weft_running(const weft *w, weft_running_info *info) {
-  const wf_vm *vm = &w->rt.vm;
-  const wf_task *task = vm->current;
-  *info = (weft_running_info){.created_at = "?"};
-  if (task == NULL) return;
-  uint64_t now = wf_clock_machine_ns();
-  info->task = task->id;
-  info->creator = task->creator;
-  info->seconds = now > vm->turn_ns ? (double)(now - vm->turn_ns) / 1e9 : 0;
-  const char *site = wf_site_text(vm, task->site);
-  for (size_t i = 0; i + 1 < sizeof info->created_at && site[i] != '\0'; i++) {
-    info->created_at[i] = site[i];
-    info->created_at[i + 1] = '\0';
-  }
-}
 
 const char *weft_error(const weft *w) { return w->error; }
 

@@ -24,6 +24,12 @@ struct weft {
   char error[1024];
 };
 
+// Notes the words for weft_error; the status.
+weft_status wf_api_fail(weft *w, weft_status status, const char *words);
+
+// The same of a call that is for between runs.
+weft_status wf_api_misuse(weft *w);
+
 // Prepares a runtime without a Lua state in memory of the caller's.
 void wf_api_init(weft *w, const weft_config *config);
 

@@ -176,9 +176,9 @@ return {
       "poll_fds(fds, wakes ? 2 : 1, timeout_ns);", "poll_fds(fds, 1, timeout_ns);" },
   },
 
-  { file = "runtime/api.c",
+  { file = "runtime/inspect.c",
     { "a dump may be made inside of a task", "embed/interrupt",
-      "  if (w->rt.vm.current != NULL) return misuse(w);\n  dump_target", "  dump_target" },
+      "  if (w->rt.vm.current != NULL) return wf_api_misuse(w);\n  dump_target", "  dump_target" },
     { "a dump is cut off by a full pipe", "embed/interrupt",
       "    } else if (errno == EAGAIN) {\n      (void)poll(&ready, 1, -1);\n", "" },
     { "who runs is not who started it", "embed/interrupt dump",
