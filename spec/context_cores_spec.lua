@@ -185,6 +185,19 @@ describe('a context in another VM', function()
     assert.same({ 'late' }, (ctx:cause()))
   end)
 
+  it('ends at its deadline though nobody has it any more where it comes from', function()
+    local function send()
+      there.start(function(x)
+        local _, err = require 'weft'.chan():recv(x)
+        return err
+      end, (context.with_timeout(background, 5)))
+    end
+    send()
+    collectgarbage()
+    collectgarbage()
+    assert.equals('context deadline exceeded', (there.finish()))
+  end)
+
   it('that has ended arrives as one', function()
     local ctx, cancel = open()
     local child = context.with_value(ctx, 'k', 'v')
