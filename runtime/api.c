@@ -31,8 +31,7 @@ const char *weft_version(void) { return WEFT_VERSION; }
 
 static void to_stderr(void *ud, const char *text) {
   (void)ud;
-  // A closed stderr loses the words, nothing else.
-  (void)fputs(text, stderr);
+  (void)fputs(text, stderr);  // a closed stderr loses the words, nothing else
   (void)fflush(stderr);
 }
 
@@ -62,6 +61,7 @@ static const wf_hooks hooks = {
     .drop_portable = wf_spawn_drop,
     .open_isolated = wf_api_open_isolated,
     .collect_idle = wf_main_collect_idle,
+    .faces = &wf_lib_faces,
     .retire = wf_api_retire,
 };
 

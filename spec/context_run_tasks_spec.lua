@@ -172,4 +172,18 @@ describe('tasks that are started inside', function()
     assert.equals(2, r.status)
     has(r.err, 'panic: ', 'context canceled')
   end)
+
+  it('panic when another one than their own has ended', function()
+    local r = proc.run [[
+      local weft = require 'weft'
+      local context = weft.context
+      local alive = context.with_cancel(context.background())
+      local ctx, cancel = context.with_cancel(context.background())
+      cancel()
+      context.run(alive, weft.go, function() context.run(ctx, weft.sleep, 1) end)
+      weft.sleep(1)
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'panic: ', 'context canceled')
+  end)
 end)

@@ -5,7 +5,7 @@ local weft = require 'weft'
 local util = require 'support.util'
 local context, errgroup = weft.context, weft.errgroup
 local raises, near, has, settle = util.raises, util.near, util.has, util.settle
-local background = context.background()
+local start, background = util.start, context.background()
 
 local function sleeps(s) weft.sleep(s) end
 
@@ -343,6 +343,38 @@ describe('errgroup: isolated tasks', function()
     raises(function() g:spawn(print, co) end, "'spawn'", 'arg 1: coroutine')
     near(0, (util.elapsed(g.go, g, sleeps, 1)))
     assert.is_true(g:wait())
+  end)
+end)
+
+describe('errgroup in a task with a context of its own', function()
+  it('its tasks are stopped with it, and it can be waited for elsewhere', function()
+    local ctx, cancel = context.with_cancel(background)
+    local g = errgroup.new()
+    local r = start(context.run, ctx, function()
+      g:go(sleeps, 100)
+      g:spawn(function() return nil, 'from afar' end)
+      return g:wait()
+    end)
+    cancel()
+    settle()
+    assert.same({ true, false }, { r.done, r.ok })
+    has(r.err, 'context canceled')
+    assert.is_nil((g:wait()))
+  end)
+
+  it('an isolated task is waited for all the same', function()
+    local ctx, cancel = context.with_cancel(background)
+    local g, gate = errgroup.new(), weft.chan()
+    context.run(ctx, g.spawn, g, function()
+      return gate:recv(weft.context.background())
+    end)
+    settle()
+    cancel()
+    local r = start(g.wait, g)
+    assert.is_false(r.done)
+    gate:close 'its own error'
+    while not r.done do weft.yield() end
+    assert.same({ nil, 'its own error' }, { r[1], r[2] })
   end)
 end)
 

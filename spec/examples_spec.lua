@@ -124,6 +124,52 @@ describe('example', function()
     assert.equals(6, #out)
   end)
 
+  it('semaphore lets in three at a time', function()
+    prints('semaphore', {
+      'channel:   40 requests, at most 3 at a time',
+      'semaphore: 40 requests, at most 3 at a time',
+      'big request:\tnil\tcontext deadline exceeded',
+      'small one: \ttrue',
+      'all cores: 40 requests, at most 3 at a time',
+    })
+  end)
+
+  it('eta_cache shows no half of a state', function()
+    prints('eta_cache', {
+      'one VM: 20 rounds of 5 routes written, 0 reads saw two rounds at once',
+      'all cores: everybody saw round 20 in the end, 0 went back in time',
+    })
+  end)
+
+  it('ready_queue serves every dish to its table', function()
+    prints('ready_queue', { 'waiter 0 served 12', 'waiter 1 served 9', 'waiter 2 served 9',
+      '30 dishes, 0 left over' })
+  end)
+
+  it('once sets up once, also when that fails', function()
+    prints('once', {
+      'one VM: 20 requests, loaded 1 times, port 8080',
+      'all cores: 8 tasks, set up 1 times',
+      'broken, call 1:\tfalse\tno disk',
+      'broken, call 2:\tfalse\tno disk',
+    })
+  end)
+
+  it('counter counts right with a mutex and with an atomic', function()
+    local r = run 'counter'
+    assert.same({ '', 0 }, { r.err, r.status })
+    local out = lines(r.out)
+    -- How much is lost is up to the order of the tasks.
+    local without = tonumber(table.remove(out, 1):match('^without a mutex +(%d+) of 200$'))
+    assert.is_true(without >= 20 and without < 200)
+    assert.same({
+      'with a mutex           200 of 200',
+      'atomic                 200 of 200',
+      'all cores, mutex       200 of 200',
+      'all cores, atomic      200 of 200',
+    }, out)
+  end)
+
   it('fan_out_in loses and doubles nothing', function()
     prints('fan_out_in', { '100 squares, from 1 to 10000', 'their sum is 338350' })
   end)

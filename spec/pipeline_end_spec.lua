@@ -250,6 +250,55 @@ describe('pipeline: a context', function()
   end)
 end)
 
+describe('pipeline in a task with a context of its own', function()
+  for _, name in ipairs(names) do
+    it('ends with that: ' .. name, function()
+      local ctx, cancel = context.with_cancel(background)
+      local ch
+      local r = start(context.run, ctx, function()
+        ch = map(stages[name]((endless())), same)
+        for _ = 1, 3 do ch:recv() end
+        weft.select()
+      end)
+      cancel()
+      settle()
+      assert.is_true(r.done)
+      assert.same({ true, nil, 'context canceled' }, { ch:is_closed(), ch:recv() })
+    end)
+  end
+
+  it('collect stops one that belongs to somebody else', function()
+    local ctx = context.with_timeout(background, 3)
+    local ch = map((endless()), function(v)
+      weft.sleep(1)
+      return v
+    end)
+    local dt, ok, err = util.elapsed(pcall, context.run, ctx, collect, ch)
+    near(3, dt)
+    assert.is_false(ok)
+    has(err, 'context deadline exceeded')
+    assert.is_true(ch:is_closed())
+    weft.sleep(1)
+  end)
+
+  it('what runs on other cores is waited for', function()
+    local ctx, cancel = context.with_cancel(background)
+    local gate, n = weft.chan(), weft.ntasks()
+    local r = start(context.run, ctx, function()
+      return collect(map(from { 1 }, function()
+        gate:recv(weft.context.background())
+        error 'on purpose'  -- nobody asks for this any more, and it is no panic
+      end, { parallel = true }))
+    end)
+    cancel()
+    settle()
+    assert.is_true(r.done)
+    gate:send(1)
+    gate:close()
+    while weft.ntasks() > n do weft.yield() end
+  end)
+end)
+
 describe('pipeline: stop', function()
   for _, name in ipairs(names) do
     it('ends the stages above: ' .. name, function()

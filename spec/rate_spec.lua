@@ -246,6 +246,18 @@ describe('rate: reserve', function()
   end)
 end)
 
+describe('rate in a task with a context of its own', function()
+  it('wait raises when that ends, and has taken nothing', function()
+    local lim = empty(1, 1)
+    local ctx = context.with_timeout(background, 0.5)
+    local dt, ok, err = util.elapsed(pcall, context.run, ctx, lim.wait, lim)
+    near(0.5, dt)
+    assert.is_false(ok)
+    has(err, 'context deadline exceeded')
+    near(0.5, (util.elapsed(lim.wait, lim)))
+  end)
+end)
+
 describe('rate: misuse', function()
   it('raises at the caller\'s line', function()
     for _, r in ipairs { 0, -1, 0 / 0, 'x' } do

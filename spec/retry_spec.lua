@@ -147,6 +147,17 @@ describe('retry: contexts', function()
   end)
 end)
 
+describe('retry in a task with a context of its own', function()
+  it('raises when that ends', function()
+    local fn, at = never()
+    local ctx = context.with_timeout(background, 5)
+    local dt, ok, err = util.elapsed(pcall, context.run, ctx, retry, fn, { delay = 2 })
+    near(5, dt)
+    assert.same({ false, 2 }, { ok, #at })
+    util.has(err, 'context deadline exceeded')
+  end)
+end)
+
 describe('retry: misuse', function()
   it('raises at the caller\'s line and calls nothing', function()
     local function fn() error 'no call expected' end

@@ -170,6 +170,11 @@ describe('weft.so', function()
       ]]):format(name, name), ('true\t%s\t%s\t%s\tfalse\ntrue\n'):format(name == 'time',
         name == 'context', name == 'sync'))
     end
+    for _, name in ipairs { 'errgroup', 'singleflight', 'rate', 'retry', 'pipeline', 'broadcast',
+      'supervisor' } do
+      prints(("local m = require 'weft.%s' print(require 'weft'.%s == m)"):format(name, name),
+        'true\n')
+    end
   end)
 end)
 

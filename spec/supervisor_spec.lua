@@ -278,6 +278,23 @@ describe('supervisor: contexts', function()
   end)
 end)
 
+describe('supervisor in a task with a context of its own', function()
+  it('ends with that: the children are asked to stop, run raises when they have ended', function()
+    local w = world()
+    w.s:add('a', function(child)
+      child:done():recv(background)
+      w.note 'a stops'
+      weft.sleep(5, background)
+    end)
+    local dt, ok, err = util.elapsed(pcall, context.run, context.with_timeout(background, 10),
+      w.s.run, w.s)
+    near(15, dt)
+    assert.is_false(ok)
+    has(err, 'context deadline exceeded')
+    assert.equals(1, w.count 'a stops')
+  end)
+end)
+
 describe('supervisor: misuse', function()
   it('raises at the caller\'s line', function()
     local bad = {

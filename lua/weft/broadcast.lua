@@ -3,7 +3,7 @@
 -- a time (`turn`): whoever is first in line.
 local _, raw = ...
 
-local setmetatable, error, ipairs = setmetatable, error, ipairs
+local setmetatable, error, ipairs, unpack = setmetatable, error, ipairs, unpack
 local protect = raw.import("task").protect
 local select = raw.import("select").select
 local args = raw.import "args"
@@ -15,11 +15,13 @@ local broadcast = {}
 ---@class weft.Broadcast
 local Broadcast = args.class "broadcast"
 
--- subs: { ch =, policy =, gone = a channel that closes when it unsubscribes, left = whether it
--- has }. Who has left stays in the list until nobody goes through it.
+-- subs: { ch =, policy =, left = whether it has unsubscribed }. Who has left stays in the list
+-- until nobody goes through it; left: how many have. kick: a publisher that waits looks again when
+-- this is closed.
 ---@return weft.Broadcast
 function broadcast.new()
-  return setmetatable({ subs = {}, left = 0, busy = false, turn = sync.mutex() }, Broadcast)
+  return setmetatable({ subs = {}, left = 0, busy = false, kick = raw.chan(),
+    turn = sync.mutex() }, Broadcast)
 end
 
 local POLICIES = { block = true, drop_oldest = true, drop_newest = true }
@@ -38,8 +40,13 @@ local function leave(self, sub)
   if sub.left then return end
   sub.left = true
   self.left = self.left + 1
-  if not self.busy and self.left > #self.subs / 2 then forget_left(self) end
-  sub.gone:close()
+  if self.busy then
+    local kick = self.kick
+    self.kick = raw.chan()
+    kick:close()
+  elseif self.left > #self.subs / 2 then
+    forget_left(self)
+  end
   sub.ch:close()
 end
 
@@ -58,7 +65,7 @@ function Broadcast:subscribe(capacity, policy)
   local least = policy == "drop_oldest" and 1 or 0
   capacity = args.integer(capacity or least, 1, "subscribe", least)
   if capacity > 1e8 then raw.bad_arg(1, "subscribe", "integer up to 1e8", capacity) end
-  local sub = { ch = raw.chan(capacity), policy = policy, gone = raw.chan(), left = false }
+  local sub = { ch = raw.chan(capacity), policy = policy, left = false }
   local ch = sub.ch:recv_only()
   self.subs[#self.subs + 1] = sub
   return ch, function() leave(self, sub) end
@@ -75,6 +82,25 @@ local function offer(sub, v)
   return true
 end
 
+-- Waits for those who are slow, whoever is ready first.
+local function wait_for(self, slow, v, ctx)
+  local done, given = ctx and ctx:done(), {}
+  while true do
+    local cases, subs, n = {}, {}, 0
+    for _, sub in ipairs(slow) do
+      if not sub.left and not given[sub] then
+        n = n + 1
+        cases[n], subs[n] = sub.ch:sending(v), sub
+      end
+    end
+    if n == 0 then return true end
+    cases[n + 1], cases[n + 2] = self.kick, done
+    local i = select(unpack(cases, 1, n + 2))
+    if i <= n then given[subs[i]] = true end
+    if i == n + 2 then return nil, ctx:err() end
+  end
+end
+
 -- First to all who have room, then to the others: one that is slow keeps only the publisher.
 local function deliver(self, v, ctx)
   local subs, slow = self.subs, nil
@@ -85,13 +111,7 @@ local function deliver(self, v, ctx)
     end
   end
   if not slow then return true end
-  local done = ctx and ctx:done()
-  for _, sub in ipairs(slow) do
-    if not sub.left and select(sub.ch:sending(v), sub.gone, done) == 3 then
-      return nil, ctx:err()
-    end
-  end
-  return true
+  return wait_for(self, slow, v, ctx)
 end
 
 local function finish(self, ok, v, err)

@@ -43,6 +43,7 @@ local function root(name)
 end
 
 local background, todo = root "background", root "todo"
+raw.ctx_types(Context, background, todo)
 
 -- The context of the whole program: never cancelled, no deadline, no values.
 ---@return weft.Context
@@ -52,22 +53,12 @@ function context.background() return background end
 ---@return weft.Context
 function context.todo() return todo end
 
-local function canceller(ctx)
-  return function(cause)
-    if cause ~= nil then
-      if raw.ctx_ended(ctx) then return end
-      ctx.cause_value = cause  -- first: it may take memory
-    end
-    raw.ctx_cancel(ctx)
-  end
-end
-
 -- A child that ends with its parent, or when `cancel` is called, with any value as cause.
 ---@param parent weft.Context
 ---@return weft.Context ctx, fun(cause?: any) cancel
 function context.with_cancel(parent)
   local ctx = derive(parent_of(parent, "with_cancel"))
-  return ctx, canceller(ctx)
+  return ctx, raw.canceller(ctx)
 end
 
 local function with_deadline(parent, at, from_now, cause)
@@ -80,7 +71,7 @@ local function with_deadline(parent, at, from_now, cause)
     ctx.at = at
     raw.ctx_deadline(ctx, from_now)
   end
-  return ctx, canceller(ctx)
+  return ctx, raw.canceller(ctx)
 end
 
 local function seconds(s, fname, what)
@@ -118,8 +109,8 @@ end
 function context.with_value(parent, key, value)
   parent_of(parent, "with_value")
   if key == nil then raw.bad_arg(2, "with_value", "a key other than nil", key) end
-  return setmetatable({ [0] = rawget(parent, 0), same = parent, parent = parent, key = key,
-    val = value }, Context)
+  return setmetatable({ [0] = raw.ctx_node(parent), parent = parent, key = key, val = value },
+    Context)
 end
 
 -- A child that has the values of its parent, but neither its end nor its deadline.
@@ -148,10 +139,7 @@ function context.after_func(ctx, fn)
     local quiet, work = context.without_cancel(context.current()), fn
     fn = function() return context.run(quiet, work) end
   end
-  local handle
-  local function stop() return raw.ctx_after_stop(handle) end
-  handle = raw.ctx_after(ctx, fn)
-  return stop
+  return raw.ctx_after(ctx, fn)
 end
 
 -- Runs fn(...) with `ctx` as the task's own context, which calls that are given none have, and
@@ -171,16 +159,10 @@ function context.current()
   return scoped[1] and raw.scope_context() or background
 end
 
--- The context that owns the node of this one: values share their parent's.
-local function owner(self)
-  while self.same do self = self.same end
-  return self
-end
-
 -- A channel that is closed when the context ends.
 ---@return weft.Chan
 function Context:done()
-  local ctx = owner(checked(self, "done"))
+  local ctx = checked(self, "done")
   local ch = rawget(ctx, "closes")
   if not ch then
     ch = raw.ctx_done(ctx)
@@ -199,20 +181,20 @@ end
 -- What `cancel` was given; without anything, err().
 ---@return any
 function Context:cause()
-  local ctx = owner(checked(self, "cause"))
+  local ctx = checked(self, "cause")
   local err, by_itself = raw.ctx_ended(ctx)
   while err and not by_itself and ctx.parent and not ctx.cut do
-    ctx = owner(ctx.parent)
+    ctx = ctx.parent
     err, by_itself = raw.ctx_ended(ctx)
   end
   if not err then return nil end
-  local cause
-  if err == context.DeadlineExceeded then
-    cause = rawget(ctx, "deadline_cause")
-  else
-    cause = rawget(ctx, "cause_value")
+  local where = err == context.DeadlineExceeded and "deadline_cause" or "cause_value"
+  local cause = rawget(ctx, where)
+  if cause == nil then
+    cause = raw.ctx_cause(ctx)
+    if cause == nil then return err end
+    ctx[where] = cause  -- each time the same
   end
-  if cause == nil then return err end
   return cause
 end
 
@@ -233,6 +215,10 @@ end
 function Context:value(key)
   local ctx = checked(self, "value")
   while ctx do
+    if rawget(ctx, "packed") then
+      ctx.key, ctx.val = raw.ctx_value(ctx)
+      ctx.packed = nil
+    end
     if rawget(ctx, "key") ~= nil and rawequal(ctx.key, key) then return ctx.val end
     ctx = rawget(ctx, "parent")
   end

@@ -8,7 +8,7 @@ local _, raw = ...
 
 local type, select, setmetatable, pcall, error = type, select, setmetatable, pcall, error
 local HUGE = math.huge
-local task, isolated = raw.import "task", raw.import("future").isolated
+local task, futures = raw.import "task", raw.import "future"
 local protect, run_defers = task.protect, task.run_defers
 local args = raw.import "args"
 local go, take_defers = raw.go, raw.take_defers
@@ -41,10 +41,12 @@ local function leave_place(self)
   if self.places then self.places:try_recv() end
 end
 
+-- `running` counts the tasks, `any` is 1 as long as there are some.
 local function leave(self)
-  self.running = self.running - 1
-  leave_place(self)
-  self.tasks:done()
+  local running = self.running - 1
+  self.running = running
+  if self.places then leave_place(self) end
+  if running == 0 then self.any:done() end
 end
 
 -- After the task's own deferred calls, so that wait returns when all is over. (A deferred call of
@@ -60,7 +62,7 @@ local function run(self, fn, ...)
   return finish(self, protect(fn, ...))
 end
 
-local function await(self, future) return settle(self, future:try()) end
+local function await(self, future) return settle(self, futures.outcome(future)) end
 
 -- Starts the task in the place that it has been given.
 local function start(self, fn, ...)
@@ -73,13 +75,14 @@ local function start(self, fn, ...)
   else
     go(run, self, fn, ...)
   end
-  self.running = self.running + 1
-  self.tasks:add(1)
+  local running = self.running
+  self.running = running + 1
+  if running == 0 then self.any:add(1) end
 end
 
 -- An isolated task, and one here that waits for it.
 local function start_isolated(self, fn, ...)
-  local ok, future = pcall(isolated, "spawn", fn, ...)
+  local ok, future = pcall(futures.isolated, "spawn", fn, ...)
   if not ok then
     leave_place(self)
     error(future, 0)
@@ -93,7 +96,7 @@ local function take_place(self)
 end
 
 local function new(ctx)
-  return setmetatable({ tasks = sync.waitgroup(), running = 0, failed = false, err = false,
+  return setmetatable({ any = sync.waitgroup(), running = 0, failed = false, err = false,
     places = false, parent = ctx }, Group)
 end
 
@@ -169,7 +172,7 @@ end
 ---@return true?, any
 function Group:wait(ctx)
   args.self(self, Group, "wait", "g")
-  local ok, err = self.tasks:wait(ctx)
+  local ok, err = self.any:wait(ctx)
   if not ok then return nil, err end
   if self.cancel then self.cancel() end
   if self.failed then return nil, self.err end

@@ -6,6 +6,7 @@
 local _, raw = ...
 
 local type, select, ipairs, unpack, getmetatable = type, select, ipairs, unpack, getmetatable
+local error, protect = error, raw.import("task").protect
 local args, stage, spread = raw.import "args", raw.import "stage", raw.import "spread"
 local map, time = raw.import "stage_map", raw.require "weft.time"
 local take, give, channel = stage.take, stage.give, stage.channel
@@ -182,6 +183,28 @@ function pipeline.stop(ch)
   stage.stop(out)
 end
 
+local function gather(ch, ctx)
+  local list, n, inside = {}, 0, stage.inside(ch)
+  while true do
+    local v, err = inside:recv(ctx)
+    if v == nil then
+      local why = ctx and raw.ctx_ended(ctx)
+      if raw.closed_plainly(inside) and not (why and why == err) then return list end
+      return nil, err
+    end
+    n = n + 1
+    list[n] = v
+  end
+end
+
+-- Whoever collected takes no more.
+local function leave(ch, ok, list, err)
+  local out = not (ok and list) and stage.out_of(ch)
+  if out then stage.stop(out) end
+  if not ok then error(list, 0) end
+  return list, err
+end
+
 -- All that comes out, as a list; nil and the error when the pipeline fails. When ctx ends first:
 -- nil and its error, and the pipeline is stopped.
 ---@param ch weft.Chan
@@ -190,22 +213,7 @@ end
 function pipeline.collect(ch, ctx)
   channel(ch, 1, "collect")
   args.context(ctx, 2, "collect")
-  local list, n, inside = {}, 0, stage.inside(ch)
-  while true do
-    local v, err = inside:recv(ctx)
-    if v == nil then
-      local why = ctx and raw.ctx_ended(ctx)
-      if why and why == err then
-        local out = stage.out_of(ch)
-        if out then stage.stop(out) end
-        return nil, err
-      end
-      if raw.closed_plainly(inside) then return list end
-      return nil, err
-    end
-    n = n + 1
-    list[n] = v
-  end
+  return leave(ch, protect(gather, ch, ctx))
 end
 
 return pipeline

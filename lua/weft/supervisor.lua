@@ -178,7 +178,7 @@ end
 local function finish(self, ok, v, err)
   self.state = "stopping"
   self.cancel(err)
-  while self.running > 0 do self.bell:recv() end
+  while self.running > 0 do self.bell:recv(context.background()) end  -- whatever has ended
   self.state, self.ended, self.failures = "idle", {}, {}
   self.bell:try_recv()
   if not ok then error(v, 0) end
@@ -196,7 +196,7 @@ function Supervisor:run(ctx)
   local over, why = raw.ctx_over(ctx, "run", 1)
   if over == nil then return nil, why end
   raw.check_can_park "run"
-  self.ctx, self.cancel = context.with_cancel(ctx or context.background())
+  self.ctx, self.cancel = context.with_cancel(ctx or context.current())
   self.state = "running"
   return finish(self, protect(manage, self, ctx))
 end

@@ -14,13 +14,13 @@
 #include WF_ATOMIC_SHIM
 #else
 
-#include <sched.h>
 #include <stdatomic.h>
 
 #define WF_RELAXED memory_order_relaxed
 #define WF_ACQUIRE memory_order_acquire
 #define WF_RELEASE memory_order_release
 #define WF_ACQ_REL memory_order_acq_rel
+#define WF_SEQ_CST memory_order_seq_cst  // of scripts' own atomics alone (conc/word.h)
 
 typedef struct wf_atomic_u64 {
   _Atomic(uint64_t) value;
@@ -113,21 +113,6 @@ static inline void wf_pause(void) {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
-}
-
-// Waits until the value is no longer `seen`, and returns it (relaxed). Only for what another
-// thread changes within a few instructions; when it was interrupted there, the processor is given
-// away.
-static inline uint64_t wf_u64_await_change(const wf_atomic_u64 *a, uint64_t seen) {
-  uint64_t now;
-  for (uint32_t i = 0; (now = wf_u64_load(a, WF_RELAXED)) == seen; i++) {
-    if (i < 100) {
-      wf_pause();
-    } else {
-      (void)sched_yield();
-    }
-  }
-  return now;
 }
 
 #endif

@@ -73,12 +73,6 @@ void wf_lock_acquire(wf_lock *lock) {
   add_held(lock);
 }
 
-bool wf_lock_try(wf_lock *lock) {
-  if (pthread_mutex_trylock(&lock->mutex) != 0) return false;
-  add_held(lock);
-  return true;
-}
-
 void wf_lock_release(wf_lock *lock) {
   drop_held(lock);
   int rc = pthread_mutex_unlock(&lock->mutex);

@@ -30,18 +30,15 @@ void wf_lock_close(wf_lock *lock);
 
 void wf_lock_acquire(wf_lock *lock);
 
-// False when another thread holds it; never blocks, and so may be tried in any order.
-bool wf_lock_try(wf_lock *lock);
-
 void wf_lock_release(wf_lock *lock);
+
+// Ends the program in a debug build when this thread does not hold it.
+void wf_lock_assert_held(const wf_lock *lock);
 
 // A condition that is waited for with wf_lock_deadline's moment.
 void wf_lock_cond_init(pthread_cond_t *cond);
 
 // So long from now, for pthread_cond_timedwait.
 struct timespec wf_lock_deadline(uint64_t ns);
-
-// Ends the program in a debug build when this thread does not hold it.
-void wf_lock_assert_held(const wf_lock *lock);
 
 #endif

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
+#include "conc/context.h"
 #include "conc/share.h"
 #include "conc/tick.h"
 #include "task/core.h"
@@ -239,7 +240,12 @@ wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self) {
     lua_pushnumber(L, value);
     return WF_CHAN_DONE;
   }
-  return ch->closed ? WF_CHAN_CLOSED : WF_CHAN_BLOCK;
+  return wf_chan_is_closed(L, ch) ? WF_CHAN_CLOSED : WF_CHAN_BLOCK;
+}
+
+bool wf_chan_is_closed(lua_State *L, wf_chan *ch) {
+  if (ch->context != NULL) wf_ctx_look(L, ch->context);
+  return ch->closed;
 }
 
 bool wf_chan_can_send(lua_State *L, wf_chan *ch, int self) {
@@ -247,7 +253,7 @@ bool wf_chan_can_send(lua_State *L, wf_chan *ch, int self) {
 }
 
 bool wf_chan_can_recv(lua_State *L, wf_chan *ch, int self) {
-  return ch->closed || !wf_list_empty(&ch->sendq) || wf_chan_len(L, ch, self) > 0;
+  return wf_chan_is_closed(L, ch) || !wf_list_empty(&ch->sendq) || wf_chan_len(L, ch, self) > 0;
 }
 
 void wf_chan_queue(lua_State *L, wf_chan *ch, int self, wf_waiter *waiter) {

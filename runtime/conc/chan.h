@@ -42,7 +42,8 @@ typedef struct wf_tick wf_tick;
 typedef struct wf_chan {
   wf_obj obj;
   wf_link recvq, sendq;
-  wf_tick *tick;  // a timer's channel: where its values come from (conc/tick.h)
+  struct wf_ctx *context;  // that closes it when it ends (conc/context.h), as long as it lives
+  wf_tick *tick;           // a timer's channel: where its values come from (conc/tick.h)
   uint32_t capacity;
   bool closed;
   bool has_error;   // closed with an error, which is in the environment of the userdata at [1]
@@ -75,6 +76,9 @@ void wf_chan_make_system(lua_State *L, wf_chan *ch, int self);
 wf_chan_result wf_chan_try_send(lua_State *L, wf_chan *ch, int self);
 // Takes a value and pushes it. Of a closed channel it pushes nothing.
 wf_chan_result wf_chan_try_recv(lua_State *L, wf_chan *ch, int self);
+
+// Of a context's channel that is news of its end, also when nobody here has been told yet.
+bool wf_chan_is_closed(lua_State *L, wf_chan *ch);
 
 // Whether the same call would find something else than WF_CHAN_BLOCK.
 bool wf_chan_can_send(lua_State *L, wf_chan *ch, int self);

@@ -4,26 +4,17 @@
 #include <lauxlib.h>
 
 #include "base/check.h"
+#include "conc/after.h"
+#include "conc/ctx_share.h"
 #include "sched/runtime.h"
 #include "task/mark.h"
 #include "task/park.h"
 #include "task/remote.h"
 #include "task/site.h"
 
-// A function that waits for the end of a context. While it waits it holds the context and is held
-// by the registry, as what it does may matter though nobody refers to either any more.
-typedef struct after {
-  wf_obj obj;
-  wf_link link;      // in ctx->afters while it waits
-  wf_held held;      // likewise
-  wf_ctx *ctx;       // counted
-  int fn;            // wf_vm_anchor
-  uint64_t creator;  // the task that asked for it,
-  uint32_t site;     // and where
-} after;
-
 static void drop_done(wf_ctx *ctx) {
   if (ctx->done == NULL) return;
+  ctx->done->context = NULL;
   wf_obj_unref(&ctx->done->obj);
   ctx->done = NULL;
 }
@@ -35,6 +26,7 @@ static void leave_parent(wf_ctx *ctx) {
 static void destroy(wf_obj *obj) {
   wf_ctx *ctx = (wf_ctx *)obj;
   (void)wf_timer_stop(&obj->vm->timers, &ctx->timer);
+  if (ctx->link != NULL) wf_ctx_link_leave(ctx->link, wf_ctx_share_core(ctx));
   leave_parent(ctx);
   drop_done(ctx);
   // Upwards in a loop: a chain of contexts may be deep, and each may hold the last reference to
@@ -68,9 +60,7 @@ static void mark_end(wf_ctx *ctx, wf_mark *m) {
     wf_mark_task(m, wf_container_of(l, wf_waiter, link)->task);
   }
   if (ctx->done != NULL) wf_chan_mark_waiters(ctx->done, m);
-  for (wf_link *l = ctx->afters.next; l != &ctx->afters; l = l->next) {
-    wf_mark_anchor(m, wf_container_of(l, after, link)->fn);
-  }
+  wf_after_mark_all(ctx, m);
 }
 
 // Whoever has a context may have its cancel function. A root has none: it never ends.
@@ -85,8 +75,11 @@ static void visit(wf_obj *obj, wf_mark *m) {
   }
 }
 
-static const wf_kind kind = {
-    .name = "context", .size = sizeof(wf_ctx), .destroy = destroy, .visit = visit};
+static const wf_kind kind = {.name = "context",
+                             .size = sizeof(wf_ctx),
+                             .destroy = destroy,
+                             .visit = visit,
+                             .share = &wf_ctx_share};
 
 static void deadline_passed(wf_timer *timer) {
   wf_ctx *ctx = wf_container_of(timer, wf_ctx, timer);
@@ -106,6 +99,7 @@ wf_ctx *wf_ctx_new(wf_vm *vm, lua_State *L, wf_ctx *parent) {
     wf_obj_ref(&parent->obj);
     ctx->deadline_ns = parent->deadline_ns;
     ctx->state = parent->state;
+    ctx->watched = parent->watched;
     if (parent->state == WF_CTX_LIVE) wf_list_push(&parent->children, &ctx->sibling);
   }
   return ctx;
@@ -160,27 +154,8 @@ static void wake_waiters(wf_ctx *ctx) {
   }
 }
 
-static void free_after(after *a) {
-  wf_vm *vm = a->obj.vm;
-  if (wf_link_in_list(&a->link)) wf_list_remove(&a->link);
-  wf_vm_drop_anchor(vm, a->fn);
-  a->fn = LUA_NOREF;
-  wf_obj_unref(&a->ctx->obj);
-  (void)wf_obj_release(&a->held);
-}
-
-static void start_afters(wf_ctx *ctx) {
-  wf_link *link;
-  while ((link = wf_list_pop(&ctx->afters)) != NULL) {
-    after *a = wf_container_of(link, after, link);
-    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site, NULL);
-    free_after(a);
-  }
-}
-
 // Ends one node: nobody can see it half ended, as no task runs in between.
-static void end_one(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
-  ctx->state = (uint8_t)state;
+static void end_one(lua_State *L, wf_ctx *ctx) {
   leave_parent(ctx);
   (void)wf_timer_stop(&ctx->obj.vm->timers, &ctx->timer);
   wake_waiters(ctx);
@@ -190,6 +165,16 @@ static void end_one(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
   }
 }
 
+// Another core may have been first; then this one ends as it did there.
+static void set_state(wf_ctx *ctx, wf_ctx_end_state end) {
+  if (WF_UNLIKELY(ctx->obj.shared)) {
+    wf_ctx_core *core = wf_ctx_share_core(ctx);
+    if (!wf_ctx_core_end(core, end, NULL, ctx)) end = wf_ctx_core_state(core);
+  }
+  ctx->state = (uint8_t)end.state;
+  ctx->own_end = end.own;
+}
+
 // Level by level over a list, not by recursion: a chain of contexts may be deep. A node stays
 // counted while it is on the list.
 void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
@@ -197,28 +182,30 @@ void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state) {
   wf_link todo, ended;
   wf_list_init(&todo);
   wf_list_init(&ended);
-  ctx->own_end = true;
+  set_state(ctx, (wf_ctx_end_state){.state = state, .own = true});
   wf_obj_ref(&ctx->obj);
   leave_parent(ctx);
   wf_list_push(&todo, &ctx->sibling);
   wf_link *link;
   while ((link = wf_list_pop(&todo)) != NULL) {
     wf_ctx *node = wf_container_of(link, wf_ctx, sibling);
-    end_one(L, node, state);
+    end_one(L, node);
     for (wf_link *l = node->children.next; l != &node->children; l = l->next) {
-      wf_obj_ref(&wf_container_of(l, wf_ctx, sibling)->obj);
+      wf_ctx *child = wf_container_of(l, wf_ctx, sibling);
+      wf_obj_ref(&child->obj);
+      set_state(child, (wf_ctx_end_state){.state = (wf_ctx_state)node->state});
     }
     wf_list_splice(&todo, &node->children);
     wf_list_push(&ended, &node->sibling);
   }
   while ((link = wf_list_pop(&ended)) != NULL) {
     wf_ctx *node = wf_container_of(link, wf_ctx, sibling);
-    start_afters(node);
+    if (!wf_list_empty(&node->afters)) wf_after_start_all(node);
     wf_obj_unref(&node->obj);
   }
 }
 
-void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
+static void look_at_clock(lua_State *L, wf_ctx *ctx) {
   if (ctx->state != WF_CTX_LIVE || ctx->deadline_ns == WF_NEVER) return;
   if (ctx->deadline_ns > wf_clock_now(&ctx->obj.vm->clock)) return;
   wf_ctx *owner = ctx;
@@ -228,7 +215,26 @@ void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx) {
   wf_ctx_end(L, owner, WF_CTX_DEADLINE);
 }
 
-static void let_go(wf_obj *obj) { free_after((after *)obj); }
+// From the context upwards, as far as the cores go. One that ended with its parent is not where it
+// began.
+static void look_at_cores(lua_State *L, wf_ctx *ctx) {
+  for (wf_ctx *node = ctx; node != NULL; node = node->parent) {
+    if (!node->obj.shared || node->link == NULL) continue;
+    wf_ctx_end_state end = wf_ctx_core_state(wf_ctx_share_core(node));
+    if (end.state == WF_CTX_LIVE || !end.own) continue;
+    wf_ctx_end(L, node, end.state);
+    return;
+  }
+}
+
+void wf_ctx_look(lua_State *L, wf_ctx *ctx) {
+  if (WF_UNLIKELY(ctx->watched) && ctx->state == WF_CTX_LIVE) look_at_cores(L, ctx);
+  look_at_clock(L, ctx);
+}
+
+void wf_ctx_watch(wf_ctx *ctx) {
+  for (wf_ctx *node = ctx; node != NULL; node = next_node(ctx, node, true)) node->watched = true;
+}
 
 static bool is_awaited(const wf_ctx *ctx) {
   return !wf_list_empty(&ctx->waiters) || !wf_list_empty(&ctx->afters) ||
@@ -241,27 +247,5 @@ bool wf_ctx_idle(const wf_timer *timer) {
   for (wf_ctx *ctx = top; ctx != NULL; ctx = next_node(top, ctx, true)) {
     if (is_awaited(ctx)) return false;
   }
-  return true;
-}
-
-static const wf_kind after_kind = {.name = "after_func", .size = sizeof(after), .let_go = let_go};
-static const char tag_after;
-
-void wf_ctx_after(lua_State *L, wf_ctx *ctx) {
-  after *a = (after *)wf_obj_new(ctx->obj.vm, L, &after_kind, &tag_after);
-  lua_insert(L, -2);
-  a->fn = wf_vm_anchor(a->obj.vm, L);
-  a->ctx = ctx;
-  a->creator = a->obj.vm->current != NULL ? a->obj.vm->current->id : 0;
-  a->site = wf_site_here(a->obj.vm, L);
-  wf_obj_ref(&ctx->obj);
-  wf_obj_hold(&a->held, &a->obj);
-  wf_list_push(&ctx->afters, &a->link);
-}
-
-bool wf_ctx_after_stop(lua_State *L, int idx) {
-  after *a = (after *)wf_obj_at(L, idx, &tag_after);
-  if (a == NULL || !wf_link_in_list(&a->link)) return false;
-  free_after(a);
   return true;
 }

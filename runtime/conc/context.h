@@ -18,13 +18,15 @@ typedef struct wf_ctx {
   struct wf_ctx *parent;  // counted; NULL at the root
   wf_link sibling;        // in parent->children while live
   wf_link children;
-  wf_link waiters;  // tasks whose call takes this context
-  wf_link afters;   // after_func
-  wf_chan *done;    // counted; NULL until somebody asks for it
+  wf_link waiters;           // tasks whose call takes this context
+  wf_link afters;            // after_func (conc/after.h)
+  wf_chan *done;             // counted; NULL until somebody asks for it
+  struct wf_ctx_link *link;  // of a stub (conc/ctx_core.h): its place in the core
   wf_timer timer;
   uint64_t deadline_ns;  // the earliest of its own and its parents', WF_NEVER
   uint8_t state;
   bool own_end;  // ended by its own cancel or timer, not by its parent's
+  bool watched;  // it or one above it is shared with other VMs: its end may have come there
   bool raises;   // a task's own (conc/scope.h): its calls raise its error
 } wf_ctx;
 
@@ -47,8 +49,12 @@ void wf_ctx_end(lua_State *L, wf_ctx *ctx, wf_ctx_state state);
 void wf_ctx_queue(wf_ctx *ctx, wf_waiter *waiter);
 extern void *const wf_ctx_ended;
 
-// Ends it now when a deadline has passed that its timer has not seen yet.
-void wf_ctx_look_at_clock(lua_State *L, wf_ctx *ctx);
+// Ends it now when a deadline has passed that its timer has not seen yet, or another core has
+// ended it.
+void wf_ctx_look(lua_State *L, wf_ctx *ctx);
+
+// It has become shared: what is below is watched from now on.
+void wf_ctx_watch(wf_ctx *ctx);
 
 // Whether the timer is the deadline of a context whose end nobody waits for: no call, no receiver
 // of its channel, no function, neither of itself nor of a context below.
@@ -56,12 +62,5 @@ bool wf_ctx_idle(const wf_timer *timer);
 
 // Pushes its error, or nil while it lives. Allocates nothing.
 void wf_ctx_push_error(lua_State *L, const wf_ctx *ctx);
-
-// Pushes a userdata that starts the function on top of L's stack (popped) in a task when the
-// context ends. Raises when memory is out.
-void wf_ctx_after(lua_State *L, wf_ctx *ctx);
-
-// Keeps the function of the userdata at idx from starting; true when that was in time.
-bool wf_ctx_after_stop(lua_State *L, int idx);
 
 #endif

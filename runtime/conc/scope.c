@@ -11,18 +11,18 @@
 
 static void destroy(wf_obj *obj) {
   wf_scope *scope = (wf_scope *)obj;
-  if (!obj->vm->orphaned) wf_vm_drop_anchor(obj->vm, scope->context);
+  if (!obj->vm->orphaned) wf_vm_drop_anchor(obj->vm, scope->own.context);
   if (scope->node != NULL) wf_obj_unref(&scope->node->obj);
   // Outwards in a loop: runs may be nested as deep as one likes.
   wf_scope *outer = scope->outer;
   scope->outer = NULL;
   while (outer != NULL) {
     wf_scope *next = NULL;
-    if (outer->obj.refs == 1) {
+    if (outer->own.obj.refs == 1) {
       next = outer->outer;
       outer->outer = NULL;
     }
-    wf_obj_unref(&outer->obj);
+    wf_obj_unref(&outer->own.obj);
     outer = next;
   }
 }
@@ -30,8 +30,8 @@ static void destroy(wf_obj *obj) {
 // Whoever has it can ask for the context (weft.context's `current`), and leave it.
 static void visit(wf_obj *obj, wf_mark *m) {
   for (wf_scope *scope = (wf_scope *)obj; scope != NULL; scope = scope->outer) {
-    if (&scope->obj != obj && !wf_mark_part(m, &scope->obj)) return;
-    wf_mark_anchor(m, scope->context);
+    if (&scope->own.obj != obj && !wf_mark_part(m, &scope->own.obj)) return;
+    wf_mark_anchor(m, scope->own.context);
     wf_mark_obj(m, &scope->node->obj);
   }
 }
@@ -61,17 +61,17 @@ _Noreturn void wf_scope_raise(lua_State *L, const wf_ctx *node) {
 void wf_scope_enter(wf_vm *vm, lua_State *L, int idx) {
   wf_ctx *ctx = wf_ctx_at(L, idx);
   wf_scope *scope = (wf_scope *)wf_obj_new(vm, L, &kind, &tag_scope);
-  scope->context = LUA_NOREF;
+  scope->own.context = LUA_NOREF;
   scope->node = wf_ctx_new(vm, L, ctx);
   scope->node->raises = true;
   wf_obj_ref(&scope->node->obj);
   lua_pushvalue(L, idx);
-  scope->context = wf_vm_anchor(vm, L);
+  scope->own.context = wf_vm_anchor(vm, L);
   lua_pop(L, 1);  // of the node, which the scope has
   scope->co = L;
   scope->outer = scope_of(vm);
-  if (scope->outer != NULL) wf_obj_ref(&scope->outer->obj);
-  wf_own_set(vm->current, &scope->obj);
+  if (scope->outer != NULL) wf_obj_ref(&scope->outer->own.obj);
+  wf_own_set(vm->current, &scope->own.obj);
 }
 
 // Back to what the task had before the scope.
@@ -81,7 +81,7 @@ static void leave(wf_vm *vm, const wf_scope *scope) {
   if (outer == NULL || outer->node->state == WF_CTX_LIVE) {
     vm->current->flags &= (uint8_t)~WF_TASK_STOPPED;
   }
-  wf_own_set(vm->current, outer != NULL ? &outer->obj : NULL);
+  wf_own_set(vm->current, outer != NULL ? &outer->own.obj : NULL);
 }
 
 void wf_scope_leave(wf_vm *vm, lua_State *L, int idx) {

@@ -28,12 +28,11 @@
 #define WF_CONC_SCOPE_H
 
 #include "conc/context.h"
-#include "task/task.h"
+#include "task/own.h"
 
 typedef struct wf_scope {
-  wf_obj obj;
+  wf_own own;              // first
   wf_ctx *node;            // counted
-  int context;             // wf_vm_anchor of the context's table
   struct wf_scope *outer;  // counted: what the task had before, or NULL
   lua_State *co;           // where `run` was called
 } wf_scope;

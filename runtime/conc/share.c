@@ -13,7 +13,8 @@
 #include "task/site.h"
 
 static const char *refuse(const wf_obj *obj) {
-  return ((const wf_chan *)obj)->of_context ? "done channel of a context" : NULL;
+  (void)obj;
+  return NULL;
 }
 
 // A stub in another VM ------------------------------------------------------------------------
@@ -68,9 +69,8 @@ static void fill_buffer(wf_promotion *p, lua_State *L, wf_chan *ch, wf_shared *s
   }
 }
 
-// Makes places for all who wait in the local queue.
-static void fill_queue(wf_promotion *p, lua_State *L, const wf_link *from, wf_core *core,
-                       wf_link *queue) {
+void wf_share_fill_queue(wf_promotion *p, lua_State *L, const wf_link *from, wf_core *core,
+                         wf_link *queue) {
   for (wf_link *l = from->next; l != from; l = l->next) {
     wf_waiter *waiter = wf_container_of(l, wf_waiter, link);
     wf_task *task = waiter->task;
@@ -100,8 +100,8 @@ static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
     lua_pop(L, 1);
   }
   fill_buffer(p, L, ch, sh, self);
-  fill_queue(p, L, &ch->recvq, &sh->core, &sh->recvq);
-  fill_queue(p, L, &ch->sendq, &sh->core, &sh->sendq);
+  wf_share_fill_queue(p, L, &ch->recvq, &sh->core, &sh->recvq);
+  wf_share_fill_queue(p, L, &ch->sendq, &sh->core, &sh->sendq);
 }
 
 // The end -------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ static void look_twice(const wf_task *task) {
   for (uint32_t i = 0; i < extra->count; i++) extra->waiters[i].again = true;
 }
 
-static void requeue(wf_link *queue) {
+void wf_share_requeue(wf_link *queue) {
   wf_link places;
   wf_list_init(&places);
   wf_list_splice(&places, queue);
@@ -145,8 +145,8 @@ static void commit(lua_State *L, wf_obj *obj, int self) {
   wf_chan *ch = (wf_chan *)obj;
   wf_shared *sh = wf_stub_core(ch);
   ch->direct = false;
-  requeue(&sh->recvq);
-  requeue(&sh->sendq);
+  wf_share_requeue(&sh->recvq);
+  wf_share_requeue(&sh->sendq);
   if (ch->tick != NULL) wf_tick_share(ch->tick);
   retire_job job = {.ch = ch};
   lua_pushvalue(L, self);

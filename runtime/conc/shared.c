@@ -154,10 +154,12 @@ static wf_shared_result take(wf_shared *ch, wf_message *m, wf_remote **woken) {
 }
 
 bool wf_shared_can_send_locked(const wf_shared *ch) {
+  wf_lock_assert_held(&ch->core.lock);
   return ch->closed || !wf_list_empty(&ch->recvq) || ch->count < ch->limit;
 }
 
 bool wf_shared_can_recv_locked(const wf_shared *ch) {
+  wf_lock_assert_held(&ch->core.lock);
   return ch->closed || !wf_list_empty(&ch->sendq) || ch->count > 0;
 }
 

@@ -125,26 +125,24 @@ void wf_stub_wake(wf_mail *mail) {
 
 // Operations ----------------------------------------------------------------------------------
 
-// Prepares the running task to wait for one operation. NULL: memory is out, and nothing is left.
-static wf_remote_place *prepare(wf_vm *vm, wf_chan *ch, wf_op op, const wf_ctx *ctx) {
+wf_remote_place *wf_stub_prepare(wf_vm *vm, wf_obj *on, wf_op op, const wf_ctx *ctx) {
   wf_task *task = vm->current;
-  (void)wf_wait_on(vm, &ch->obj, op);
+  (void)wf_wait_on(vm, on, op);
   wf_remote_place *place = NULL;
   bool ok = ctx == NULL || wf_wait_extend(task, 1);
   if (ok && wf_remote_of(task, wf_stub_wake) != NULL) {
-    place = wf_remote_place_new(vm, ch->obj.core, op, 0);
+    place = wf_remote_place_new(vm, on->core, op, 0);
   }
   if (place == NULL) wf_claim(task);
   return place;
 }
 
-// The wait is not needed.
-static void give_up(wf_vm *vm, wf_remote_place *place) {
+void wf_stub_give_up(wf_vm *vm, wf_remote_place *place) {
   wf_remote_place_free(vm, place);
   wf_claim(vm->current);
 }
 
-static int park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason) {
+int wf_stub_park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason) {
   if (ctx != NULL) wf_ctx_queue(ctx, vm->current->extra->waiters);
   return wf_park(vm, L, reason, lua_gettop(L));
 }
@@ -183,7 +181,7 @@ int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
   if (result == WF_SHARED_BLOCK) {
     wf_remote_place *place = NULL;
     bool parks = wf_can_park(vm, L);
-    if (parks) place = prepare(vm, ch, WF_OP_SEND, ctx);
+    if (parks) place = wf_stub_prepare(vm, &ch->obj, WF_OP_SEND, ctx);
     if (place == NULL) {
       if (m.parcel != NULL) wf_message_free(&m);
       if (!parks) wf_park_refuse(vm, L, "send");
@@ -191,8 +189,8 @@ int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
     }
     place->message = m;
     result = wf_shared_send_or_queue(core, vm->current->extra->remote, place);
-    if (result == WF_SHARED_BLOCK) return park(vm, L, ctx, WF_WAIT_CHAN_SEND);
-    give_up(vm, place);
+    if (result == WF_SHARED_BLOCK) return wf_stub_park(vm, L, ctx, WF_WAIT_CHAN_SEND);
+    wf_stub_give_up(vm, place);
   } else if (result != WF_SHARED_DONE && m.parcel != NULL) {
     wf_message_free(&m);
   }
@@ -208,11 +206,11 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   if (result == WF_SHARED_BLOCK) {
     wf_check_can_park(vm, L, "recv");
     if (core->limit > 1 && wf_vm_ready(vm) == 0) wf_shared_linger(core);
-    wf_remote_place *place = prepare(vm, ch, WF_OP_RECV, ctx);
+    wf_remote_place *place = wf_stub_prepare(vm, &ch->obj, WF_OP_RECV, ctx);
     if (place == NULL) wf_site_raise(L, "not enough memory");
     result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);
-    if (result == WF_SHARED_BLOCK) return park(vm, L, ctx, WF_WAIT_CHAN_RECV);
-    give_up(vm, place);
+    if (result == WF_SHARED_BLOCK) return wf_stub_park(vm, L, ctx, WF_WAIT_CHAN_RECV);
+    wf_stub_give_up(vm, place);
   }
   if (result == WF_SHARED_DONE) {
     push_value(vm, L, &m);

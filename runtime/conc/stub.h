@@ -45,4 +45,14 @@ void wf_stub_pack(wf_vm *vm, lua_State *L, int value, const char *call, wf_messa
 // How a wait on stubs ends (wf_remote_of).
 void wf_stub_wake(wf_mail *mail);
 
+// The parts of a wait on one stub, of whatever kind. Prepares the running task to wait for one
+// operation: a place, to be queued in its core. NULL: memory is out, and nothing is left.
+wf_remote_place *wf_stub_prepare(wf_vm *vm, wf_obj *on, wf_op op, const wf_ctx *ctx);
+
+// The wait is not needed: the place was not queued.
+void wf_stub_give_up(wf_vm *vm, wf_remote_place *place);
+
+// It was; what is to be returned from the door.
+int wf_stub_park(wf_vm *vm, lua_State *L, wf_ctx *ctx, wf_reason reason);
+
 #endif

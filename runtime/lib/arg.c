@@ -68,7 +68,7 @@ wf_ctx *wf_arg_context(lua_State *L, int idx, int arg, const char *fname) {
 
 bool wf_ctx_is_over(lua_State *L, wf_ctx *ctx) {
   if (ctx == NULL) return false;
-  wf_ctx_look_at_clock(L, ctx);
+  wf_ctx_look(L, ctx);
   if (ctx->state == WF_CTX_LIVE) return false;
   if (ctx->raises) wf_scope_raise(L, ctx);
   lua_pushnil(L);

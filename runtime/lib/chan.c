@@ -139,8 +139,8 @@ static void push_error(lua_State *L, wf_chan *ch) {
   }
 }
 
-static bool is_closed(const wf_chan *ch) {
-  return ch->obj.shared ? wf_shared_is_closed(wf_stub_core(ch)) : ch->closed;
+static bool is_closed(lua_State *L, wf_chan *ch) {
+  return ch->obj.shared ? wf_shared_is_closed(wf_stub_core(ch)) : wf_chan_is_closed(L, ch);
 }
 
 // False: it was closed.
@@ -204,7 +204,7 @@ static int l_cap(lua_State *L) {
 }
 
 static int l_is_closed(lua_State *L) {
-  lua_pushboolean(L, is_closed(self_chan(L, "is_closed")));
+  lua_pushboolean(L, is_closed(L, self_chan(L, "is_closed")));
   return 1;
 }
 
@@ -224,7 +224,7 @@ static int l_close_system(lua_State *L) {
 // closed_plainly(ch): whether it was closed without an error.
 static int l_closed_plainly(lua_State *L) {
   wf_chan *ch = wf_chan_at(L, 1);
-  bool plainly = ch != NULL && is_closed(ch) &&
+  bool plainly = ch != NULL && is_closed(L, ch) &&
                  (ch->obj.shared ? wf_shared_error(wf_stub_core(ch)) == NULL : !ch->has_error);
   lua_pushboolean(L, plainly);
   return 1;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "conc/context.h"
-
+#include "conc/ctx_share.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "task/park.h"
@@ -24,16 +23,6 @@ static int l_is_ctx(lua_State *L) {
   return 1;
 }
 
-// ctx_cancel(ctx) -> whether this call ended it
-static int l_ctx_cancel(lua_State *L) {
-  wf_ctx *ctx = node(L, "cancel");
-  wf_ctx_look_at_clock(L, ctx);
-  bool live = ctx->state == WF_CTX_LIVE;
-  wf_ctx_end(L, ctx, WF_CTX_CANCELED);
-  lua_pushboolean(L, live);
-  return 1;
-}
-
 // ctx_deadline(ctx, seconds from now)
 static int l_ctx_deadline(lua_State *L) {
   wf_ctx *ctx = node(L, "with_deadline");
@@ -45,7 +34,7 @@ static int l_ctx_deadline(lua_State *L) {
 // ctx_err(ctx) -> nil or its error; a poll
 static int l_ctx_err(lua_State *L) {
   wf_ctx *ctx = node(L, "err");
-  wf_ctx_look_at_clock(L, ctx);
+  wf_ctx_look(L, ctx);
   wf_ctx_push_error(L, ctx);
   return ctx->state == WF_CTX_LIVE ? wf_poll_missed(ctx->obj.vm, L, 1) : 1;
 }
@@ -53,7 +42,7 @@ static int l_ctx_err(lua_State *L) {
 // ctx_ended(ctx) -> nil, or its error and whether it ended by itself rather than with its parent
 static int l_ctx_ended(lua_State *L) {
   wf_ctx *ctx = node(L, "cause");
-  wf_ctx_look_at_clock(L, ctx);
+  wf_ctx_look(L, ctx);
   wf_ctx_push_error(L, ctx);
   lua_pushboolean(L, ctx->own_end);
   return 2;
@@ -86,40 +75,42 @@ static int l_ctx_done(lua_State *L) {
     ch->closed = true;
   } else if (ctx->done == NULL) {
     ctx->done = ch;
+    ch->context = ctx;
     wf_obj_ref(&ch->obj);
   }
   return 1;
 }
 
-// ctx_after(ctx, fn) -> a handle for ctx_after_stop
-static int l_ctx_after(lua_State *L) {
-  wf_ctx *ctx = node(L, "after_func");
-  lua_settop(L, 2);
-  wf_ctx_look_at_clock(L, ctx);
-  if (ctx->state != WF_CTX_LIVE) {
-    (void)wf_task_go(ctx->obj.vm, L, 2);
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  wf_ctx_after(L, ctx);
+// ctx_value(ctx) -> key and value of one that has arrived from another VM
+static int l_ctx_value(lua_State *L) {
+  wf_ctx_share_push_value(L, node(L, "value"));
+  return 2;
+}
+
+// ctx_cause(ctx) -> the cause that it has ended with on another core, or nil
+static int l_ctx_cause(lua_State *L) {
+  const wf_ctx *ctx = node(L, "cause");
+  if (!ctx->obj.shared) return 0;
+  wf_ctx_share_push_cause(L, ctx);
   return 1;
 }
 
-static int l_ctx_after_stop(lua_State *L) {
-  lua_pushboolean(L, wf_ctx_after_stop(L, 1));
-  return 1;
+// ctx_types(metatable, background, todo)
+static int l_ctx_types(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  lua_settop(L, 3);
+  wf_vm_set_ref(vm, L, WF_REF_TODO);
+  wf_vm_set_ref(vm, L, WF_REF_BACKGROUND);
+  wf_vm_set_ref(vm, L, WF_REF_CONTEXT_MT);
+  return 0;
 }
 
 void wf_lib_open_context(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {{"ctx_node", l_ctx_node},
-                                       {"is_ctx", l_is_ctx},
-                                       {"ctx_cancel", l_ctx_cancel},
-                                       {"ctx_deadline", l_ctx_deadline},
-                                       {"ctx_err", l_ctx_err},
-                                       {"ctx_ended", l_ctx_ended},
-                                       {"ctx_done", l_ctx_done},
-                                       {"ctx_after", l_ctx_after},
-                                       {"ctx_after_stop", l_ctx_after_stop},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"ctx_node", l_ctx_node},         {"is_ctx", l_is_ctx},
+      {"ctx_deadline", l_ctx_deadline}, {"ctx_err", l_ctx_err},
+      {"ctx_ended", l_ctx_ended},       {"ctx_done", l_ctx_done},
+      {"ctx_value", l_ctx_value},       {"ctx_cause", l_ctx_cause},
+      {"ctx_types", l_ctx_types},       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

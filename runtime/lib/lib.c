@@ -110,9 +110,12 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_chan(vm, L);
   wf_lib_open_select(vm, L);
   wf_lib_open_context(vm, L);
+  wf_lib_open_face(vm, L);
   wf_lib_open_scope(vm, L);
   wf_lib_open_time(vm, L);
   wf_lib_open_queue(vm, L);
+  wf_lib_open_sync(vm, L);
+  wf_lib_open_value(vm, L);
   wf_lib_open_coroutine(vm, L);
   wf_lib_open_preempt(vm, L);
   wf_lib_open_codec(vm, L);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What can be seen of the tasks from outside: tasks(), their stacks, and the counters.
+#include "conc/sync.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
@@ -43,9 +44,13 @@ static void push_where(lua_State *L, wf_task *task) {
   }
 }
 
+// What the task waits on, or NULL.
+static const wf_obj *waited_on(const wf_task *task) {
+  return task->state == WF_PARKED && !task->timed ? task->wait.waiter.on : NULL;
+}
+
 static void push_label(lua_State *L, const wf_task *task) {
-  const wf_obj *on = NULL;
-  if (task->state == WF_PARKED && !task->timed) on = task->wait.waiter.on;
+  const wf_obj *on = waited_on(task);
   if (on != NULL && on->label != NULL) {
     lua_pushstring(L, on->label);
   } else if (on != NULL && on->kind->describe != NULL) {
@@ -55,6 +60,16 @@ static void push_label(lua_State *L, const wf_task *task) {
   } else {
     lua_pushnil(L);
   }
+}
+
+// Of a task that waits for a lock: who has it, and where that one has locked it.
+static void set_holder(lua_State *L, const wf_task *task) {
+  wf_sync_holder holder;
+  if (!wf_sync_find_holder(waited_on(task), &holder)) return;
+  set_number(L, "holder", (double)holder.task);
+  if (holder.site == 0) return;
+  set_string(L, holder.is_first ? "first_locked_at" : "locked_at",
+             wf_site_text(task->vm, holder.site));
 }
 
 static void push_task(lua_State *L, wf_task *task) {
@@ -68,6 +83,7 @@ static void push_task(lua_State *L, wf_task *task) {
   lua_setfield(L, -2, "where");
   push_label(L, task);
   lua_setfield(L, -2, "label");
+  set_holder(L, task);
   if (task->creator != 0) {
     lua_pushfstring(L, "task %d at %s", (int)task->creator, wf_site_text(vm, task->site));
   } else {

@@ -29,7 +29,7 @@ static int l_scope_drop(lua_State *L) {
 static int l_scope_context(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   if (wf_scope_node(vm) == NULL) return 0;
-  wf_vm_push_anchor(vm, L, ((const wf_scope *)vm->current->own)->context);
+  (void)wf_own_push(vm, L);
   return 1;
 }
 
@@ -52,14 +52,11 @@ static int l_stopped(lua_State *L) {
 }
 
 void wf_lib_open_scope(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {{"scope_enter", l_scope_enter},
-                                       {"scope_leave", l_scope_leave},
-                                       {"scope_drop", l_scope_drop},
-                                       {"scope_context", l_scope_context},
-                                       {"scope_raise", l_scope_raise},
-                                       {"scope_check", l_scope_check},
-                                       {"stopped", l_stopped},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"scope_enter", l_scope_enter}, {"scope_leave", l_scope_leave},
+      {"scope_drop", l_scope_drop},   {"scope_context", l_scope_context},
+      {"scope_raise", l_scope_raise}, {"scope_check", l_scope_check},
+      {"stopped", l_stopped},         {NULL, NULL}};
   wf_lib_add(vm, L, functions);
   wf_vm_push_ref(vm, L, WF_REF_SCOPED);
   lua_setfield(L, -2, "scoped");

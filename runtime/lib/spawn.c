@@ -14,6 +14,12 @@ static int l_spawn(lua_State *L) {
   return 0;
 }
 
+// spawn_counted(waitgroup, fn, …)
+static int l_spawn_counted(lua_State *L) {
+  wf_spawn_counted(wf_door_vm(L), L, 1, "spawn");
+  return 0;
+}
+
 // start_job(future, call, fn, …): its results go to settle_job(future, …)
 static int l_start_job(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
@@ -71,6 +77,7 @@ static int l_nworkers(lua_State *L) {
 
 void wf_lib_open_spawn(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                       {"spawn_counted", l_spawn_counted},
                                        {"start_job", l_start_job},
                                        {"start_blocking", l_start_blocking},
                                        {"answer_job", l_answer_job},

@@ -29,6 +29,7 @@ struct wf_runtime;
 struct wf_portable;
 struct wf_workers;
 struct wf_isolated;
+struct wf_faces;
 
 typedef struct wf_hooks {
   // Runs up to `max` ready tasks of the VM.
@@ -58,6 +59,8 @@ typedef struct wf_hooks {
   // The VM has nothing to do: takes a step of a collection, if there is reason for one since the
   // last. True when it did.
   bool (*collect_idle)(wf_vm *vm);
+  // What crosses as an object without being one.
+  const struct wf_faces *faces;
   // A thread for blocking calls has had none for long: true when it ends, and its VM has gone.
   bool (*retire)(struct wf_worker *worker);
 } wf_hooks;

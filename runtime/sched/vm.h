@@ -95,6 +95,7 @@ typedef struct wf_vm {
   lua_State *L;             // the scheduler's own state: no task ever runs on it
   lua_State *host;          // the main thread of the Lua state; NULL: not seen yet
   struct wf_task *current;  // the task that runs now, NULL between tasks; the monitor peeks
+  double current_id;     // its number, for compiled code (lua/weft/internal/sync/mutex.lua)
   const void *own;       // wf_task.own of the one that ran last: not NULL, its calls have to look
   lua_State *running;    // the innermost coroutine that weft resumed
   bool chain_ok;         // every coroutine from the task down to `running` can yield
@@ -176,6 +177,7 @@ typedef enum wf_vm_ref {
   WF_REF_VIEW_MT,       // of views that only receive
   WF_REF_SEND_VIEW_MT,  // and of those that only send
   WF_REF_SHARED_MT,     // of channels that have crossed
+  WF_REF_SYNC_TYPES,    // the same of the objects of weft.sync, by their type (conc/sync.h)
   WF_REF_CASE_MT,       // of send cases of a select
   WF_REF_DEFAULT,       // weft.default
   WF_REF_RAW,           // the table of C functions that weft's Lua modules are built on
@@ -199,7 +201,11 @@ typedef enum wf_vm_ref {
   WF_REF_PACKAGE,       // the library: `package`,
   WF_REF_PATH,          // and what path and cpath were in the main VM when a task was spawned last
   WF_REF_CPATH,
-  WF_REF_SCOPED,        // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
+  WF_REF_CONTEXT_MT,  // of contexts; these three are there once weft.context has been loaded
+  WF_REF_BACKGROUND,
+  WF_REF_TODO,
+  WF_REF_FACES,   // functions that stand for objects which have crossed (lib/face.c), weak
+  WF_REF_SCOPED,  // whether vm->own is set, at 1 (lua/weft/internal/scope.lua)
 } wf_vm_ref;
 
 static inline void wf_vm_push_ref(wf_vm *vm, lua_State *L, wf_vm_ref ref) {

@@ -7,8 +7,9 @@
 // earlier wait fails. So waiters may be left in the queues of other objects, as long as the
 // claim's memory stays (a task's does).
 //
-// Two waits that meet, of a select that is already to be found and of another in a queue, need
-// both claims or none: wf_claim_both.
+// Two selects that meet would need both claims or none (Reppy, Russo and Xiao, Parallel Concurrent
+// ML, ICFP 2009, make one tentative meanwhile). That was here and has gone: a select over shared
+// channels holds their locks until it can be found, so only one side is ever to be claimed.
 #ifndef WF_TASK_CLAIM_H
 #define WF_TASK_CLAIM_H
 
@@ -21,12 +22,6 @@ typedef struct wf_claim_word {
   wf_atomic_u64 word;  // ticket and state
 } wf_claim_word;
 
-typedef enum wf_claimed {
-  WF_CLAIM_BOTH,
-  WF_CLAIM_MINE_GONE,    // somebody has claimed the caller's wait
-  WF_CLAIM_THEIRS_GONE,  // the other's; the caller's is open as before
-} wf_claimed;
-
 // With no wait open.
 void wf_claim_init(wf_claim_word *claim);
 
@@ -34,12 +29,7 @@ void wf_claim_init(wf_claim_word *claim);
 // before is visible to whoever claims it.
 uint64_t wf_claim_open(wf_claim_word *claim);
 
-// Any thread. True: the wait is the caller's, for good. Waits, for a few instructions of another
-// thread, while a wf_claim_both is deciding about it.
+// Any thread. True: the wait is the caller's, for good.
 bool wf_claim_one(wf_claim_word *claim, uint64_t ticket);
-
-// Any thread; two different waits. Both or none.
-wf_claimed wf_claim_both(wf_claim_word *mine, uint64_t my_ticket, wf_claim_word *theirs,
-                         uint64_t their_ticket);
 
 #endif

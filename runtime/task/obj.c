@@ -8,7 +8,7 @@
 #include "task/core.h"
 #include "task/site.h"
 
-const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle;
+const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle, wf_tag_after;
 
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag) {
   if (vm->orphaned) wf_site_raise(L, "weft has been closed");
@@ -86,8 +86,8 @@ static wf_obj *view_of(lua_State *L, int idx) {
 
 // The object behind the userdata at idx, when it is of a kind that scripts have.
 static wf_obj *behind(lua_State *L, int idx) {
-  static const void *const tags[] = {&wf_tag_chan, &wf_tag_buffer, &wf_tag_context, &wf_tag_queue,
-                                     &wf_tag_handle};
+  static const void *const tags[] = {&wf_tag_chan,  &wf_tag_buffer, &wf_tag_context,
+                                     &wf_tag_queue, &wf_tag_handle, &wf_tag_after};
   const wf_proxy *proxy = lua_touserdata(L, idx);
   wf_vm *vm = wf_vm_here;
   bool known = vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy;

@@ -54,7 +54,8 @@ typedef struct wf_proxy {
 
 // What a userdata is. Tags tell a proxy that stands for itself from one that only counts inside
 // its table.
-extern const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle;
+extern const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle,
+    wf_tag_after;
 
 // Pushes a userdata proxy for a new object of `kind`, which it owns. Raises when memory is out.
 wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag);

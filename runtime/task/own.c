@@ -13,6 +13,12 @@ void wf_own_note(wf_vm *vm, const wf_task *task) {
   lua_pop(vm->L, 1);
 }
 
+bool wf_own_push(wf_vm *vm, lua_State *L) {
+  const wf_obj *own = vm->current != NULL ? vm->current->own : NULL;
+  if (own != NULL) wf_vm_push_anchor(vm, L, ((const wf_own *)own)->context);
+  return own != NULL;
+}
+
 void wf_own_set(wf_task *task, wf_obj *own) {
   wf_obj *before = task->own;
   task->own = own;

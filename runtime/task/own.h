@@ -8,6 +8,14 @@
 #include "task/obj.h"
 #include "task/task.h"
 
+typedef struct wf_own {
+  wf_obj obj;
+  int context;  // wf_vm_anchor of the context's table
+} wf_own;
+
+// Pushes the context that the running task has; false: it has none.
+bool wf_own_push(wf_vm *vm, lua_State *L);
+
 // Gives the task another one, or none. Allocates nothing.
 void wf_own_set(wf_task *task, wf_obj *own);
 

@@ -4,6 +4,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "sched/runtime.h"
+#include "task/face.h"
 #include "task/guard.h"
 #include "task/int64.h"
 #include "task/promote.h"
@@ -227,6 +229,18 @@ static bool pack_object(wf_packer *p, wf_obj *obj) {
   return wf_pack_tag(p, WF_WIRE_OBJECT) && wf_pack_uleb(p, seen->value);
 }
 
+bool wf_pack_face(wf_packer *p, bool *ok) {
+  lua_State *L = p->L;
+  int top = lua_gettop(L);
+  wf_face face = p->vm->rt->hooks->faces->push_whole(p->vm, L, top);
+  if (face == WF_FACE_NONE) return false;
+  lua_replace(L, top);
+  wf_obj *obj = wf_obj_any(L, top);
+  *ok = obj != NULL && wf_pack_tag(p, WF_WIRE_VIEW) && wf_pack_tag(p, (uint32_t)face) &&
+        pack_object(p, obj);
+  return true;
+}
+
 // The object behind the table on top of the stack, which has a metatable; of a view it says which,
 // and puts what it is a view of in its place.
 static wf_obj *look_behind(wf_packer *p, const void *metatable, bool *ok) {
@@ -389,8 +403,9 @@ static bool pack_cdata(wf_packer *p) {
 
 static bool pack_userdata(wf_packer *p) {
   lua_State *L = p->L;
+  bool ok;
   wf_obj *obj = wf_obj_any(L, lua_gettop(L));
-  if (obj != NULL) return pack_object(p, obj);
+  if (obj != NULL) return wf_pack_face(p, &ok) ? ok : pack_object(p, obj);
   if (wf_names_push(p->vm, &p->codec->names, L, lua_gettop(L))) return wf_pack_name(p);
   return wf_pack_refuse(p, NULL);
 }

@@ -102,6 +102,10 @@ bool wf_pack_has_news(wf_packer *p);
 // Goes on with the table until one of its keys or values has opened a frame, or to its end.
 bool wf_pack_table_step(wf_packer *p, wf_pack_frame *f);
 
+// When the value on top stands for an object (lib/face.h): packs it as that, with *ok saying
+// whether it could, and pops it. False: it does not.
+bool wf_pack_face(wf_packer *p, bool *ok);
+
 // A function on top of the stack (task/packfn.c); its contents; the next of these.
 bool wf_pack_function(wf_packer *p);
 bool wf_pack_open_function(wf_packer *p, uint64_t number);

@@ -276,6 +276,7 @@ bool wf_pack_function(wf_packer *p) {
   lua_State *L = p->L;
   bool ok, is_later = p->depth == WF_WIRE_DEPTH;
   wf_code *code = NULL;
+  if (lua_iscfunction(L, -1) && wf_pack_face(p, &ok)) return ok;
   if (wanted_by_name(p, &code, &ok)) return wf_pack_name(p);
   if (code == NULL && ok) code = code_of(p);
   if (code == NULL) return false;

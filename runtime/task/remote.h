@@ -33,6 +33,7 @@ typedef struct wf_remote_place {
   struct wf_remote_place *next;  // of the same wait
   wf_waiter *instead_of;         // while the object becomes shared: what was queued there
   wf_message message;            // what is to be sent
+  int64_t units;                 // or acquired (conc/latch.h)
   int16_t index;                 // as in wf_waiter
   uint8_t op;
 } wf_remote_place;

@@ -9,8 +9,11 @@
 #include "base/check.h"
 #include "task/blocking.h"
 #include "task/codec.h"
+#include "task/core.h"
 #include "task/isolated.h"
 #include "task/mark.h"
+#include "task/obj.h"
+#include "task/own.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -18,13 +21,16 @@ typedef struct spawned {
   wf_portable portable;
   uint64_t id, creator;
   wf_job *job;         // NULL: nobody waits
+  bool own;            // the message ends with the creator's own context
   wf_message message;  // the function and its arguments
+  wf_core *counted;    // of a waitgroup that counts the task, or NULL
   char created[WF_SITE_BYTES];
 } spawned;
 
 static void free_spawned(wf_runtime *rt, spawned *s) {
   wf_u64_sub(&rt->workers->unstarted, 1, WF_RELAXED);
   wf_message_free(&s->message);
+  if (s->counted != NULL) wf_core_unref(s->counted);
   wf_mem_free(&rt->mem, s, sizeof *s);
 }
 
@@ -60,6 +66,8 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   wf_isolated_note_paths(vm, L);
   uint32_t site = wf_site_here(vm, L);
   wf_message m;
+  luaL_checkstack(L, LUA_MINSTACK, NULL);
+  bool own = wf_own_push(vm, L);
   if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_CALL, &m)) refuse(L, call);
   spawned *s = rt->mem.fn(rt->mem.ud, NULL, 0, sizeof *s);
   if (s == NULL) {
@@ -67,6 +75,8 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
     wf_site_raise(L, "not enough memory");
   }
   s->message = m;
+  s->counted = NULL;
+  s->own = own;
   s->job = job;
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
@@ -80,8 +90,7 @@ void wf_spawn_sent(wf_vm *vm, wf_job *job) {
   vm->stats.spawned++;
 }
 
-void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
-  wf_portable *item = wf_spawn_pack(vm, L, first, job, call);
+static void push_item(wf_vm *vm, lua_State *L, wf_portable *item, wf_job *job, const char *call) {
   int error = wf_workers_ensure(vm->rt);
   if (WF_UNLIKELY(error != 0)) {
     wf_spawn_drop(vm->rt, item);
@@ -92,6 +101,21 @@ void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call)
     wf_site_raise(L, "not enough memory");
   }
   wf_spawn_sent(vm, job);
+}
+
+void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
+  push_item(vm, L, wf_spawn_pack(vm, L, first, job, call), job, call);
+}
+
+void wf_spawn_counted(wf_vm *vm, lua_State *L, int first, const char *call) {
+  wf_message m;
+  if (!wf_codec_pack(vm, L, first, 1, WF_PACK_VALUES, &m)) refuse(L, call);
+  wf_message_free(&m);
+  wf_core *core = wf_obj_any(L, first)->core;
+  wf_portable *item = wf_spawn_pack(vm, L, first + 1, NULL, call);
+  wf_core_ref(core);
+  wf_container_of(item, spawned, portable)->counted = core;
+  push_item(vm, L, item, NULL, call);
 }
 
 void wf_spawn_drop(wf_runtime *rt, wf_portable *item) {
@@ -117,6 +141,21 @@ static void label_task(wf_task *task, const spawned *s, uint32_t site) {
   wf_store_release(&task->site, site);
 }
 
+// The function in Lua that runs the task's own.
+static void push_raw(wf_vm *vm, lua_State *L, const char *name) {
+  wf_vm_push_ref(vm, L, WF_REF_RAW);
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+}
+
+// The function from `first` on, with its arguments and its own context on top, becomes one that
+// gets that first.
+static void put_under(wf_vm *vm, lua_State *L, int first) {
+  lua_insert(L, first);
+  push_raw(vm, L, "run_under");
+  lua_insert(L, first);
+}
+
 static int start_protected(lua_State *L) {
   start_call *call = lua_touserdata(L, 1);
   wf_vm *vm = call->vm;
@@ -127,10 +166,12 @@ static int start_protected(lua_State *L) {
   wf_isolated_follow_paths(vm, L);
   uint32_t site = wf_site_named(vm, s->created);
   if (s->job != NULL) {
-    wf_vm_push_ref(vm, L, WF_REF_RAW);
-    lua_getfield(L, -1, "run_job");
-    lua_replace(L, 1);
+    push_raw(vm, L, "run_job");
     lua_pushlightuserdata(L, s->job);
+  } else if (s->counted != NULL) {
+    wf_core_push(vm, L, s->counted);  // first: it loads weft.sync
+    push_raw(vm, L, "run_counted");
+    lua_insert(L, 1);
   }
   int first = lua_gettop(L) + 1;
   if (!wf_codec_unpack(vm, L, &s->message)) {
@@ -138,6 +179,8 @@ static int start_protected(lua_State *L) {
     lua_pushcfunction(L, raise_first);
     lua_insert(L, first);
     lua_settop(L, first + 1);
+  } else if (s->own) {
+    put_under(vm, L, first);
   }
   label_task(wf_task_go(vm, L, 1), s, site);
   wf_u64_store(&vm->worker->live, vm->stats.tasks, WF_RELAXED);

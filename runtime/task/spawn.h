@@ -30,6 +30,10 @@ typedef struct wf_job {
 // and then nothing has happened: it cannot cross, no memory, no thread.
 void wf_spawn(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call);
 
+// The same for the function at first + 1, run by raw.run_counted with the waitgroup at `first`,
+// which becomes shared.
+void wf_spawn_counted(wf_vm *vm, lua_State *L, int first, const char *call);
+
 // The two halves of it: packing, which raises, and, when that has been handed over, the count.
 wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call);
 void wf_spawn_sent(wf_vm *vm, wf_job *job);

@@ -286,15 +286,15 @@ void wf_task_end_failed(wf_vm *vm, wf_task *task) {
 }
 
 static void run_one(wf_vm *vm, wf_task *task) {
-  lua_State *co = task->co;
+  lua_State *co = vm->running = task->co;
   int nargs = task->at == co ? task->nresults : 0;
   task->state = WF_RUN;
-  vm->running = co;
   vm->chain_ok = true;
   if (WF_UNLIKELY(task->flags & WF_TASK_PREEMPT)) wf_preempt_refresh(vm);
   // Both pair with monitor.c: look. Who sees the task sees its slice's number, and its struct.
   wf_store_relaxed(&vm->stats.switches, vm->stats.switches + 1);
   wf_store_release(&vm->current, task);
+  vm->current_id = (double)task->id;
   wf_own_follow(vm, task);
   int status = lua_resume(co, nargs);
   while (status == LUA_YIELD && wf_preempt_goes_on(vm, co)) status = lua_resume(co, 0);

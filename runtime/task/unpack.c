@@ -2,7 +2,9 @@
 // Reading messages (task/codec.h). Symbols: wf_codec, wf_unpack
 #include "task/unpack.h"
 
+#include "sched/runtime.h"
 #include "task/core.h"
+#include "task/face.h"
 #include "task/guard.h"
 #include "task/int64.h"
 #include "task/record.h"
@@ -58,16 +60,12 @@ static void push_object(wf_unpacker *r) {
   wf_core_push(r->vm, r->L, r->m->parcel->cores[i]);
 }
 
-// A view of an object that lets only one thing be done with it.
+// What stands for an object.
 static void push_view(wf_unpacker *r) {
-  lua_State *L = r->L;
-  bool sends = wf_unpack_byte(r) != 0;
-  if (wf_unpack_byte(r) != WF_WIRE_OBJECT) wf_unpack_malformed(r);
-  lua_createtable(L, 0, 1);
+  uint8_t face = wf_unpack_byte(r);
+  if (face >= WF_FACE_NONE || wf_unpack_byte(r) != WF_WIRE_OBJECT) wf_unpack_malformed(r);
   push_object(r);
-  lua_rawseti(L, -2, 0);
-  wf_vm_push_ref(r->vm, L, sends ? WF_REF_SEND_VIEW_MT : WF_REF_VIEW_MT);
-  lua_setmetatable(L, -2);
+  r->vm->rt->hooks->faces->push(r->vm, r->L, (wf_face)face);
 }
 
 static bool push_value(wf_unpacker *r);

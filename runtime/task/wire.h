@@ -44,7 +44,7 @@ typedef enum wf_wire_tag {
   WF_WIRE_PAIRS,
   WF_WIRE_END,
   WF_WIRE_FILL,
-  WF_WIRE_VIEW,             // 1: it sends, 0: it receives; number in the parcel
+  WF_WIRE_VIEW,             // a wf_face (task/face.h), OBJECT, number in the parcel
   WF_WIRE_RECORD,           // a whole message (task/record.h)
   WF_WIRE_STRING = 0x18,    // | WF_WIRE_KEPT: length, bytes
   WF_WIRE_BLOB = 0x1a,      // | WF_WIRE_KEPT: number in the parcel

@@ -39,7 +39,7 @@ short=''
 [[ $kind != memcheck || ${WEFT_LONG:-} ]] || short=yes
 slow_c='c/crossing_test c/hog_threads_test embed/hog_threads embed/interrupt embed/threads'
 memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,lifetime}_spec.lua
-    spec/{map,select,select_wait,sync,task,tick}_spec.lua)
+    spec/{map,select,select_wait,sync_mutex,sync_rwmutex,task,tick}_spec.lua)
 
 # What these check of real time does not hold at a thirtieth of the speed: of them only valgrind's
 # verdict counts.

@@ -360,6 +360,7 @@ end
 -- What another file would call this one; a folder of examples, say, is also used as a whole.
 local function names_of(path, file)
   local inner = path:match("^lua/weft/internal/(.*)%.lua$")
+  if inner then inner = inner:gsub("/", ".") end
   if inner then return { '"' .. inner .. '"', "'" .. inner .. "'" } end
   local work = path:match("^scripts/benches/%l+/(.*)%.lua$") or
     path:match("^scripts/benches/(.*)%.lua$")

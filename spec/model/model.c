@@ -23,7 +23,7 @@ enum {
   WRITTEN = 1 << THREADS
 };
 
-typedef enum kind { LOAD, STORE, FETCH, CAS, AWAIT, FENCE, SLEEP, WAKE, DONE } kind;
+typedef enum kind { LOAD, STORE, FETCH, CAS, FENCE, SLEEP, WAKE, DONE } kind;
 
 typedef struct op {
   kind kind;
@@ -103,7 +103,7 @@ static uint64_t updated(model_rmw rmw, uint64_t old, uint64_t v) {
 }
 
 static void trace(const char *what, const op *o, uint64_t from, uint64_t to) {
-  static const char *const names[] = {"load",  "store", "fetch", "cas", "await",
+  static const char *const names[] = {"load",  "store", "fetch", "cas",
                                       "fence", "sleep", "wake",  ""};
   static const char *const orders[] = {"relaxed", "acquire", "release", "acq_rel"};
   if (!tracing) return;
@@ -136,7 +136,6 @@ static void perform(op *o, int position) {
   where = o->where;
   switch (o->kind) {
     case LOAD:
-    case AWAIT:
       o->value = memory_load(self, o->cell, position, o->order, o->early);
       trace("", o, o->value, o->value);
       break;
@@ -168,7 +167,7 @@ static void perform(op *o, int position) {
 static bool is_shared(const op *o) {
   if (o->cell == 0 || o->cell > setup_cells) return true;
   unsigned *u = &users[o->cell], before = *u;
-  *u |= 1U << self | (o->kind == LOAD || o->kind == AWAIT ? 0 : (unsigned)WRITTEN);
+  *u |= 1U << self | (o->kind == LOAD ? 0 : (unsigned)WRITTEN);
   unsigned readers = *u & ~(unsigned)WRITTEN;
   bool shared = (*u & WRITTEN) != 0 && (readers & (readers - 1)) != 0;
   if (shared && *u != before) learned = true;
@@ -240,11 +239,6 @@ bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, cons
   return o.done;
 }
 
-uint64_t model_await(const model_cell *cell, uint64_t seen, const char *at) {
-  where = at;
-  return act((op){.kind = AWAIT, .cell = cell_of(cell), .expected = seen, .where = at}).value;
-}
-
 void model_fence(const char *at) { (void)act((op){.kind = FENCE, .where = at}); }
 void model_sleep(void) { (void)act((op){.kind = SLEEP, .where = "sleep"}); }
 
@@ -267,13 +261,12 @@ static bool must_not_pass(const thread *t) {
   const op *o = &t->op;
   if (t->late_count == 0 || o->kind == DONE) return false;
   if (o->kind == FENCE || o->kind == SLEEP || o->kind == WAKE) return true;
-  return (o->kind != LOAD && o->kind != AWAIT && (o->order & WF_RELEASE)) || has_late(t, o->cell);
+  return (o->kind != LOAD && (o->order & WF_RELEASE)) || has_late(t, o->cell);
 }
 
 static bool may_read(const op *o, int position) {
   switch (o->kind) {
     case LOAD: return true;
-    case AWAIT: return memory_value(o->cell, position) != o->expected;
     case CAS:
       return memory_value(o->cell, position) != o->expected || memory_open(o->cell, position);
     case FENCE:
@@ -393,7 +386,6 @@ static void begin(void) {
 
 static void finish(void) {
   for (int i = 0; i < scenario->threads; i++) {
-    if (threads[i].op.kind == AWAIT) model_fail("T%d waits for ever", i);
     memory_end(i);
   }
   self = MAIN;

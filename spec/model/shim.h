@@ -29,7 +29,6 @@ void model_store(model_cell *cell, uint64_t v, int order, const char *at);
 uint64_t model_fetch(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at);
 void model_update(model_cell *cell, model_rmw rmw, uint64_t v, int order, const char *at);
 bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, const char *at);
-uint64_t model_await(const model_cell *cell, uint64_t seen, const char *at);
 void model_fence(const char *at);
 
 #define MODEL_LINE2(line) #line
@@ -64,6 +63,5 @@ static inline bool model_cas_ptr(model_cell *cell, void **expected, void *v, int
 #define wf_u64_sub(a, v, order) model_update(&(a)->cell, MODEL_SUB, v, order, MODEL_AT(a))
 #define wf_u64_or(a, v, order) model_update(&(a)->cell, MODEL_OR, v, order, MODEL_AT(a))
 #define wf_fence() model_fence(MODEL_AT(fence))
-#define wf_u64_await_change(a, seen) model_await(&(a)->cell, seen, MODEL_AT(a))
 
 #endif

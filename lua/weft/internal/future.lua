@@ -65,11 +65,14 @@ end
 
 -- The task has failed; its deferred calls have run. Who waits is told in any case; what cannot be
 -- kept is a panic.
-function task.catch(self, err, trace)
-  if self.job then return answer_safely(self.job, false, err, trace) end
+-- A task that its own context has stopped has told nobody anything new: its Future need not be
+-- awaited.
+function task.catch(self, err, trace, stopped)
+  stopped = stopped or raw.stopped(err)
+  if self.job then return answer_safely(self.job, false, err, trace, stopped) end
   local ok, f, sentinel = pcall(new_failure, err, trace)
   self.failure, self.sentinel = ok and f or lost, sentinel
-  if ok and raw.stopped(err) then settle_failure(self, f) end  -- nobody has to ask for that
+  if ok and stopped then settle_failure(self, f) end
   settle(self)
   if not ok then error(err, 0) end
 end
@@ -173,6 +176,13 @@ function M.isolated(name, fn, ...)
   local self = new_future()
   raw.start_job(self, name, fn, ...)
   return self
+end
+
+-- As future:try(), but the task's own context does not end it: for tasks that are there to wait.
+function M.outcome(future)
+  if not raw.scoped[1] then return future:try() end
+  local context = raw.require "weft.context"
+  return context.run(context.without_cancel(context.current()), future.try, future)
 end
 
 function M.parallel(fn, ...) return M.isolated("parallel", fn, ...) end

@@ -28,9 +28,10 @@ local send_record = ffi.cast("bool (*)(const void *, uint32_t, const double *)",
   raw.send_record_address)
 local recv_plain = ffi.cast("int (*)(const void *, double *)", raw.recv_plain_address)
 local out, got = ffi.new("double[?]", MAX_FIELDS), ffi.new("double[?]", MAX_FIELDS)
--- Whether they are in use: interpreted, each look at them may run a finaliser, and what that sends
--- or receives goes by C then. (So does all, once an error has got in between, for want of memory.)
-local sending, receiving = false, false
+-- Whether `got` is in use: making the table may run a finaliser, and what that receives goes by C
+-- then. (So does all, once an error has got in between, for want of memory.) Between the first
+-- store into `out` and its end nothing allocates.
+local receiving = false
 
 local named = raw.named_values()  -- a module goes by its name, whatever is in it
 local writers = {}  -- the first name -> writer
@@ -101,11 +102,8 @@ local function send_table(core, t)
   local first, x = next(t)
   if type(first) ~= "string" then return false end
   local write = writers[first]
-  if sending then return false end
-  sending = true
   local shape = write and write(t, x, out)
   local sent = shape and named[t] == nil and send_record(core, shape, out)
-  sending = false
   if not shape then learn(t, first) end
   return sent
 end

@@ -39,16 +39,31 @@ local function describe(task, now)
   return state
 end
 
+-- Who has what the task waits for; `live` has the numbers of the tasks that there are.
+local function describe_holder(task, live)
+  if not task.holder then return "" end
+  local text = format("held by task %d", task.holder)
+  if not live[task.holder] then text = text .. ", which has ended" end
+  if task.locked_at then
+    text = format("%s; locked at %s", text, task.locked_at)
+  elseif task.first_locked_at then
+    text = format("%s; first locked at %s", text, task.first_locked_at)
+  end
+  return text .. "\n"
+end
+
 -- These tasks, those with the same state, stack and origin together: a million of them that wait
 -- at one line are one paragraph.
 local function paragraphs(tasks)
   local now = raw.monotonic()
-  local groups, order = {}, {}
+  local groups, order, live = {}, {}, {}
+  for _, task in ipairs(tasks) do live[task.id] = true end
   for _, task in ipairs(tasks) do
-    local key = concat({ task.state, task.label or "", task.created_by, task.stack }, "\0")
+    local holder = describe_holder(task, live)
+    local key = concat({ task.state, task.label or "", holder, task.created_by, task.stack }, "\0")
     local group = groups[key]
     if not group then
-      group = { first = task, count = 0 }
+      group = { first = task, count = 0, holder = holder }
       groups[key] = group
       order[#order + 1] = group
     end
@@ -60,7 +75,8 @@ local function paragraphs(tasks)
     local head = format("task %d [%s]", task.id, describe(task, now))
     if task.vm ~= 1 then head = format("%s in VM %d", head, task.vm) end
     if group.count > 1 then head = format("%s and %d more like it", head, group.count - 1) end
-    out[i] = format("%s:\n%s\ncreated by %s\n", head, task.stack, task.created_by)
+    out[i] = format("%s:\n%s\n%screated by %s\n", head, task.stack, group.holder,
+      task.created_by)
   end
   return concat(out, "\n")
 end

@@ -11,7 +11,8 @@ local M = {}
 
 -- The doors that may wait for the caller's context, as the raw table names them; all of them give
 -- nil and an error, and nothing more, when it ends.
-local DOORS = { "sleep", "queue_wait", "call_wait", "process_wait", "watch_wait" }
+local DOORS = { "sleep", "queue_wait", "latch_take", "latch_wait", "cond_wait", "call_wait",
+  "process_wait", "watch_wait" }
 
 local function settle(...)
   local _, err, mark = ...
@@ -24,7 +25,12 @@ local function framed(door)
   return function(...) return settle(door(...)) end
 end
 
-for _, name in each, DOORS do raw[name] = framed(raw[name]) end
+-- The doors themselves, for who has something to do before it raises.
+M.bare = {}
+
+for _, name in each, DOORS do
+  M.bare[name], raw[name] = raw[name], framed(raw[name])
+end
 
 -- What a wait has ended with, when it is no value: raises the error of the task's own context.
 function M.check(err, mark)
@@ -43,6 +49,12 @@ function M.enter(ctx)
     pending[i] = nil
   end
   return raw.scope_enter(ctx)
+end
+
+-- An isolated task that was started under a context. It keeps that to its end.
+function raw.run_under(ctx, fn, ...)
+  M.enter(ctx)
+  return fn(...)
 end
 
 -- The rest of the task is clean-up, which its own context does not stop.

@@ -150,7 +150,7 @@ local function add_out(self, i)
 end
 
 -- A stage that reads from these channels and has n outs. It ends with ctx and with the contexts of
--- all stages above.
+-- all stages above; where there is none, with the task's own.
 function M.new(channels, ctx, n)
   local self = { inputs = {}, outs = {}, views = {}, watched = {}, stops = {}, workers = 0,
     over = false, err = nil, kick = raw.chan() }
@@ -160,6 +160,7 @@ function M.new(channels, ctx, n)
     self.inputs[i] = { ch = M.inside(ch), out = out }
     for _, above in ipairs(out and out.stage.watched or {}) do watch(self, above) end
   end
+  if not self.watched[1] and raw.scoped[1] then watch(self, context.current()) end
   self.ctx, self.cancel = context.with_cancel(self.watched[1] or context.background())
   -- All workers may be in a function of the script's, where they see no context.
   for i, other in ipairs(self.watched) do

@@ -4,7 +4,7 @@
 local _, raw = ...
 
 local type, error = type, error
-local protect, isolated = raw.import("task").protect, raw.import("future").isolated
+local protect, futures = raw.import("task").protect, raw.import "future"
 local args, stage = raw.import "args", raw.import "stage"
 local sync = raw.require "weft.sync"
 local take, give, fail = stage.take, stage.give, stage.fail
@@ -13,7 +13,7 @@ local function near(how, v) return how.fn(v) end
 
 -- On another core: its results, or its error, raised as it was.
 local function far(how, v)
-  local ok, r, err = isolated(how.name, how.fn, v):try()
+  local ok, r, err = futures.outcome(futures.isolated(how.name, how.fn, v))
   if not ok then error(r, 0) end
   return r, err
 end

@@ -13,8 +13,6 @@ return {
     { "a value that is no number is one", "c/crossing_test",
       [[    unless "type(x) ~= 'number'"]],
       [[lines[#lines + 1] = "x = tonumber(x) or 0"]] },
-    { "a finaliser sends with the buffer of another sender", "c/crossing_test",
-      "if sending then return false end", "" },
     { "a finaliser receives into the buffer of another receiver", "c/crossing_test",
       "if receiving then return nil end", "" },
   },

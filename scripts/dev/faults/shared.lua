@@ -93,11 +93,11 @@ return {
 
   { file = "runtime/conc/share.c",
     { "waiting tasks stay behind when their channel crosses", "c/crossing_test",
-      "  requeue(&sh->recvq);\n", "" },
+      "  wf_share_requeue(&sh->recvq);\n", "" },
     { "Lua goes on with the buffer of a channel that has crossed", "c/crossing_test hot",
       "  if (ch->capacity != 0) wf_chan_retire(L, ch, 2);\n", "" },
     { "a channel that has crossed still hands over directly", "c/crossing_test",
-      "  ch->direct = false;\n  requeue", "  requeue" },
+      "  ch->direct = false;\n  wf_share", "  wf_share" },
     { "the error that a channel was closed with stays behind", "c/crossing_test",
       "  if (ch->has_error) {", "  if (false) {" },
     { "a select that others can wake stands first in local queues",

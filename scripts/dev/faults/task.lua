@@ -113,7 +113,7 @@ return {
   },
 
   { file = "runtime/lib/report.c",
-    { "tasks has no label", "inspect sync",
+    { "tasks has no label", "inspect sync_mutex",
       "if (on != NULL && on->label != NULL) {", "if (on != NULL && on->label == NULL) {" },
     { "the task that runs is nowhere", "report",
       "} else if (wf_site_find(L, 1, &ar)) {", "} else if (wf_site_find(L, 100, &ar)) {" },

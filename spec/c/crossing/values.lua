@@ -261,9 +261,6 @@ case('what cannot cross', function()
   local deep = { co }
   for _ = 1, 40 do deep = { deep } end
   has(say(deep), 'deep inside', '[1]: coroutine')
-  equal('arg 1.done: done channel of a context',
-    say { done = weft.context.with_cancel(weft.context.background()):done() })
-  equal('arg 1[1]: context', say { weft.context.background() })
   equal('arg 1[1]: wait queue', say { weft.sync.mutex() })
 end)
 

@@ -1,146 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- weft.sync: waitgroup and mutex.
+-- weft.sync: mutexes.
+-- Subject: lua/weft/internal/sync/mutex.lua
 
 local weft = require 'weft'
 local util = require 'support.util'
 local context, sync = weft.context, weft.sync
 local settle, start, raises, has, near = util.settle, util.start, util.raises, util.has, util.near
-
-describe('waitgroup', function()
-  it('wait blocks until the counter is zero', function()
-    local wg = sync.waitgroup()
-    wg:add(2)
-    local r = start(wg.wait, wg)
-    assert.is_false(r.done)
-    wg:done()
-    settle()
-    assert.is_false(r.done)
-    wg:done()
-    settle()
-    assert.same({ true, 1, true }, { r.ok, r.n, r[1] })
-  end)
-
-  it('wait returns at once when it is zero', function()
-    local wg = sync.waitgroup()
-    local dt, v = util.elapsed(wg.wait, wg)
-    assert.equals(0, dt)
-    assert.is_true(v)
-  end)
-
-  it('wakes everybody who waits', function()
-    local wg, rs = sync.waitgroup(), {}
-    wg:add(1)
-    for i = 1, 5 do rs[i] = start(wg.wait, wg) end
-    wg:done()
-    settle()
-    for i = 1, 5 do assert.is_true(rs[i][1]) end
-  end)
-
-  it('add takes negative numbers and zero', function()
-    local wg = sync.waitgroup()
-    wg:add(3)
-    wg:add(0)
-    local r = start(wg.wait, wg)
-    wg:add(-2)
-    settle()
-    assert.is_false(r.done)
-    wg:add(-1)
-    settle()
-    assert.is_true(r.done)
-  end)
-
-  it('can be used again', function()
-    local wg, n = sync.waitgroup(), 0
-    for round = 1, 3 do
-      for _ = 1, 10 do
-        wg:go(function()
-          weft.sleep(1)
-          n = n + 1
-        end)
-      end
-      near(1, (util.elapsed(wg.wait, wg)))
-      assert.equals(round * 10, n)
-    end
-  end)
-
-  it('go runs the function as a task with its arguments, counted', function()
-    local wg, got = sync.waitgroup(), nil
-    wg:go(function(...)
-      weft.sleep(2)
-      got = util.pack(...)
-    end, 1, nil, 3, nil)
-    near(2, (util.elapsed(wg.wait, wg)))
-    assert.same({ n = 4, 1, nil, 3, nil }, got)
-  end)
-
-  it('go counts at once, before the task starts', function()
-    local wg, ran = sync.waitgroup(), false
-    wg:go(function() ran = true end)
-    assert.is_false(ran)
-    wg:wait()
-    assert.is_true(ran)
-  end)
-
-  it('go counts down also when the task fails', function()
-    local wg = sync.waitgroup()
-    wg:go(function() error 'on purpose' end)
-    wg:go(function()
-      weft.sleep(1)
-      error 'on purpose'
-    end)
-    near(1, (util.elapsed(wg.wait, wg)))
-    settle()
-    assert.equals(2, #util.take_panics())
-  end)
-
-  it('raises on a negative counter, at the caller\'s line, and names the function', function()
-    local wg = sync.waitgroup()
-    raises(function() wg:done() end, 'done', 'negative')
-    raises(function() wg:add(-1) end, 'add', 'negative')
-  end)
-
-  it('is as before when the counter would have become negative', function()
-    local wg = sync.waitgroup()
-    assert.is_false((pcall(wg.done, wg)))
-    assert.is_false((pcall(wg.add, wg, -1)))
-    assert.equals(0, (util.elapsed(wg.wait, wg)))
-    wg:add(2)
-    assert.is_false((pcall(wg.add, wg, -3)))
-    wg:done()
-    local r = start(wg.wait, wg)
-    assert.is_false(r.done)
-    wg:done()
-    settle()
-    assert.is_true(r.done)
-  end)
-
-  it('wait stops for its context, and the others go on waiting', function()
-    local wg = sync.waitgroup()
-    wg:add(1)
-    local ctx = context.with_timeout(context.background(), 3)
-    local other = start(wg.wait, wg)
-    local dt, v, err = util.elapsed(wg.wait, wg, ctx)
-    near(3, dt)
-    assert.same({ nil, 'context deadline exceeded' }, { v, err })
-    assert.is_false(other.done)
-    wg:done()
-    settle()
-    assert.is_true(other[1])
-    assert.same({ nil, 'context deadline exceeded' }, { wg:wait(ctx) })
-  end)
-
-  it('may be waited for and added to by its own tasks\' tasks', function()
-    local wg, n = sync.waitgroup(), 0
-    local function tree(depth)
-      n = n + 1
-      if depth == 0 then return end
-      for _ = 1, 2 do wg:go(tree, depth - 1) end
-    end
-    wg:go(tree, 8)
-    wg:wait()
-    assert.equals(2 ^ 9 - 1, n)
-  end)
-end)
 
 describe('mutex', function()
   it('is held by one at a time', function()
@@ -283,6 +148,35 @@ describe('mutex', function()
   end)
 end)
 
+describe('mutex: misuse', function()
+  it('raises for a bad self and bad arguments', function()
+    local m = sync.mutex()
+    raises(function() m.lock() end, 'lock', 'mutex expected', 'm:lock(...)')
+    raises(function() m.try_lock({}) end, 'try_lock', 'mutex expected')
+    raises(function() m.unlock(sync.waitgroup()) end, 'unlock', 'mutex expected')
+    raises(function() m.with(1, print) end, 'with', 'mutex expected')
+    raises(function() m:with() end, 'with', 'function')
+    raises(function() m:lock(1) end, 'lock', 'context')
+    assert.is_true(m:try_lock())
+    m:unlock()
+  end)
+
+  it('that takes it apart is an error, and no crash', function()
+    local m = sync.mutex()
+    m[0] = nil
+    m[1] = 1
+    raises(function() m:lock() end, 'overwritten')
+    m = sync.mutex()
+    m[1] = 'x'
+    raises(function() weft.spawn(print, m) end, 'overwritten')
+    m = sync.mutex()
+    assert.is_true(m:lock())
+    weft.parallel(function() return m:try_lock() end):await()
+    m[0] = sync.waitgroup()[0]
+    raises(function() m:unlock() end, 'overwritten')
+  end)
+end)
+
 describe('mutex:with', function()
   it('runs the function while it holds the lock, and gives its results', function()
     local m = sync.mutex()
@@ -304,7 +198,7 @@ describe('mutex:with', function()
     assert.is_true(rawequal(why, err))
     ok, err = pcall(function() m:with(function() error 'on purpose' end) end)
     assert.is_false(ok)
-    has(err, 'sync_spec.lua:', 'on purpose')
+    has(err, 'sync_mutex_spec.lua:', 'on purpose')
     assert.is_true(m:try_lock())
     m:unlock()
   end)
@@ -357,6 +251,88 @@ describe('mutex:with', function()
     assert.equals('outside', gen())
     assert.is_true(m:try_lock())
     m:unlock()
+  end)
+end)
+
+describe('mutex: reports say who holds it', function()
+  it('when that task has ended, and where it was locked first', function()
+    local m = sync.mutex()
+    local r = start(function() m:lock() end)
+    local at = util.here(-1)
+    local waiter = start(m.lock, m)
+    has(weft.stacks(), ('held by task %d, which has ended; first locked at %s\n'):format(r.id, at))
+    assert.equals(r.id, util.task(waiter.id).holder)
+    m:unlock()
+    settle()
+    assert.is_true(waiter[1])
+    m:unlock()
+  end)
+
+  it('when the lock was handed over, and the very line', function()
+    local m, go_on = sync.mutex(), weft.chan()
+    m:lock()
+    local r = start(function()
+      m:lock()
+      go_on:recv()
+      m:unlock()
+    end)
+    local at = util.here(-4)
+    local waiter = start(m.lock, m)
+    has(weft.stacks(), ('held by task %d; first locked at '):format(weft.id()))
+    m:unlock()
+    settle()
+    has(weft.stacks(), ('held by task %d; locked at %s\n'):format(r.id, at))
+    go_on:send(true)
+    settle()
+    assert.is_true(waiter[1])
+    m:unlock()
+  end)
+
+  it('who has it now, not who had it before', function()
+    local m = sync.mutex()
+    start(function()
+      m:lock()
+      m:unlock()
+    end)
+    m:lock()
+    local waiter = start(m.lock, m)
+    assert.equals(weft.id(), util.task(waiter.id).holder)
+    m:unlock()
+    settle()
+    m:unlock()
+    assert.is_true(m:try_lock())
+    waiter = start(m.lock, m)
+    assert.equals(weft.id(), util.task(waiter.id).holder)
+    m:unlock()
+    settle()
+    m:unlock()
+  end)
+
+  it('also when it has crossed', function()
+    local m = sync.mutex()
+    weft.parallel(function() return m:try_lock() and m:unlock() end):await()
+    local r = start(function() m:lock() end)
+    local waiter = start(m.lock, m)
+    has(weft.stacks(), ('held by task %d, which has ended\n'):format(r.id))
+    m:unlock()
+    settle()
+    local last = start(m.lock, m)
+    assert.equals(waiter.id, util.task(last.id).holder)
+    m:unlock()
+    settle()
+    m:unlock()
+  end)
+
+  it('in the deadlock that comes of it', function()
+    local r = require 'support.proc'.run [[
+      local weft = require 'weft'
+      local m = weft.name(weft.sync.mutex(), 'the ledger')
+      weft.async(function() m:lock() end):await()
+      m:lock()
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'deadlock', 'mutex on the ledger', ':3\n',
+      'held by task 2, which has ended; first locked at')
   end)
 end)
 

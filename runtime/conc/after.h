@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Functions that wait for the end of a context (after_func). One starts in the VM where it was
+// given; whoever has its stop function, in any VM, can keep it from that, until it has started.
+#ifndef WF_CONC_AFTER_H
+#define WF_CONC_AFTER_H
+
+#include "conc/context.h"
+
+// Pushes a userdata that starts the function on top of L's stack (popped) in a task when the
+// context ends, or at once. Raises when memory is out.
+void wf_after_new(wf_vm *vm, lua_State *L, wf_ctx *ctx);
+
+// Whether the value at idx is such a userdata.
+bool wf_after_is(lua_State *L, int idx);
+
+// Keeps the function of the userdata at idx from starting; true when that was in time.
+bool wf_after_stop(lua_State *L, int idx);
+
+// The context has ended.
+void wf_after_start_all(wf_ctx *ctx);
+
+// What the functions can bring about.
+void wf_after_mark_all(const wf_ctx *ctx, struct wf_mark *m);
+
+#endif
