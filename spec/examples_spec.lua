@@ -73,6 +73,11 @@ describe('example', function()
     assert.same({ 'everybody was greeted\n', '', 0 }, { r.out, r.err, r.status })
   end)
 
+  it('ci_runner takes each project as far as it gets, and kills what hangs', function()
+    prints('ci_runner', { 'api   ok   in deploy: live', 'docs  ok   in deploy: published',
+      'jobs  BAD  in build : context deadline exceeded', 'web   BAD  in test  : 1 of 7 failed' })
+  end)
+
   it('pingpong takes turns', function()
     local expected = {}
     for i = 1, 10, 2 do

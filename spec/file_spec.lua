@@ -10,6 +10,15 @@ local util = require 'support.util'
 
 local dir, clean, path
 
+-- How many descriptors of this process lead to the path.
+local function opened()
+  local n = 0
+  for _, e in ipairs(fs.list '/proc/self/fd') do
+    if fs.readlink('/proc/self/fd/' .. e.name) == path then n = n + 1 end
+  end
+  return n
+end
+
 describe('file', function()
   before_each(function()
     dir, clean = proc.temp_dir()
@@ -152,9 +161,15 @@ describe('file', function()
     for _, call in ipairs { 'read', 'write', 'seek', 'stat', 'sync', 'truncate', 'close' } do
       assert.are.same({ nil, 'closed' }, { f[call](f) })
     end
+    assert.are.equal(1, opened())  -- the call that is being made still uses it
     local w = assert(io.open(path, 'r+'))
     w:write 'later'  -- the thread comes back
     w:close()
+    for _ = 1, 2000 do
+      if opened() == 0 then break end
+      weft.sleep(0.001)
+    end
+    assert.are.equal(0, opened())
   end)
 
   it('takes nothing when it is given up, from a pipe either', function()

@@ -239,8 +239,8 @@ describe('file_words', function()
       local lines = {}  -- which of two readers is first is up to the scheduler
       for line in r.err:gmatch('[^\n]+') do lines[#lines + 1] = line end
       table.sort(lines)
-      assert.same({ 'skipped /nowhere/at all: No such file or directory',
-        'skipped /nowhere/new?line?[2J: No such file or directory' }, lines)
+      assert.same({ 'skipped open /nowhere/at all: no such file or directory (ENOENT)',
+        'skipped open /nowhere/new?line?[2J: no such file or directory (ENOENT)' }, lines)
     end)
   end)
 
@@ -249,8 +249,9 @@ describe('file_words', function()
       assert.equals(1, r.status)
       local got = parse(r.out)
       assert.same({ '2', '3' }, { got.skipped, got.words })
-      assert.is_truthy(r.err:find('skipped /: Is a directory\n', 1, true))
-      assert.is_truthy(r.err:find('skipped /proc/self/mem: Input/output error\n', 1, true))
+      assert.is_truthy(r.err:find('skipped read /: illegal operation on a directory (EISDIR)\n', 1,
+        true))
+      assert.is_truthy(r.err:find('skipped read /proc/self/mem: i/o error (EIO)\n', 1, true))
     end)
   end)
 
@@ -268,7 +269,7 @@ describe('file_words', function()
       local modes = 'cd %s && chmod 755 . && chmod 0 secret closed'
       assert(os.execute(modes:format(quote(tree))) == 0)
       local r = proc.shell(('%s%s %s %s'):format(as_other, quote(bin), quote(path), quote(tree)))
-      local secret = ('skipped %s/secret: Permission denied\n'):format(tree)
+      local secret = ('skipped open %s/secret: permission denied (EACCES)\n'):format(tree)
       assert.is_truthy(r.err:find(secret, 1, true))
       assert.is_truthy(r.err:match 'find: [^\n]*/closed[^\n]*: Permission denied\n')
       assert.equals(1, r.status)

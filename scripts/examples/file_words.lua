@@ -11,7 +11,7 @@
 -- and skipped; the status is then 1, as wc's is. Every channel is bounded, so memory is, too.
 
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- lib/ is beside this file
-local weft, sync = require "weft", require "weft.sync"
+local weft, sync, fs = require "weft", require "weft.sync", require "weft.fs"
 local tree, words = require "lib.tree", require "lib.words"
 local READERS, COUNTERS, BLOCK = 4, weft.nworkers(), 65536
 local root, files, skipped = arg[1] or "/usr/share/doc", 0, 0
@@ -25,19 +25,22 @@ end
 
 local function read(paths, texts)
   for path in paths do
-    local file, err = io.open(path, "rb")
+    local file, err = fs.open(path)
     if file then
       local rest = ""
       repeat
         local block
         block, err = file:read(BLOCK + #rest)
+        if err == "eof" then
+          err = nil
+        end
         rest = rest .. (block or "")
         local stop = block and (rest:match "^.*%s()" or 1) or #rest + 1 -- cut between two words
         texts:send(rest:sub(1, stop - 1))
         rest = rest:sub(stop)
       until not block
       file:close()
-      files, err = files + 1, err and path .. ": " .. err
+      files = files + 1
     end
     if err then
       skipped = skipped + 1

@@ -53,8 +53,6 @@ return {
   },
 
   { file = "runtime/io/process.c",
-    { "a child that ended can still be killed", "process",
-      "  if (p->ended) return UV_ESRCH;\n", "" },
     { "nobody hears of the end of a child", "process",
       "  wf_event_wake(&p->event);\n", "" },
   },
