@@ -116,18 +116,21 @@ static const wf_kind kind = {.name = "after_func",
 
 // -----------------------------------------------------------------------------------------------
 
-void wf_after_new(wf_vm *vm, lua_State *L, wf_ctx *ctx) {
-  after *a = (after *)wf_obj_new(vm, L, &kind, &wf_tag_after);
-  a->fn = LUA_NOREF;
-  lua_insert(L, -2);
+void wf_after_new(wf_vm *vm, lua_State *L) {
+  ((after *)wf_obj_new(vm, L, &kind, &wf_tag_after))->fn = LUA_NOREF;
+}
+
+void wf_after_begin(lua_State *L, int idx, wf_ctx *ctx) {
+  after *a = (after *)wf_obj_at(L, idx, &wf_tag_after);
+  wf_vm *vm = ctx->obj.vm;
   if (ctx->state != WF_CTX_LIVE) {
     (void)wf_task_go(vm, L, lua_gettop(L));
     return;
   }
+  a->site = wf_site_here(vm, L);
   a->fn = wf_vm_anchor(vm, L);
   a->ctx = ctx;
   a->creator = vm->current != NULL ? vm->current->id : 0;
-  a->site = wf_site_here(vm, L);
   wf_obj_ref(&ctx->obj);
   wf_obj_hold(&a->held, &a->obj);
   wf_list_push(&ctx->afters, &a->link);

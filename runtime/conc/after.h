@@ -6,9 +6,12 @@
 
 #include "conc/context.h"
 
-// Pushes a userdata that starts the function on top of L's stack (popped) in a task when the
-// context ends, or at once. Raises when memory is out.
-void wf_after_new(wf_vm *vm, lua_State *L, wf_ctx *ctx);
+// Pushes a userdata that waits for nothing yet. Raises when memory is out.
+void wf_after_new(wf_vm *vm, lua_State *L);
+
+// The userdata at idx starts the function on top of L's stack (popped) in a task when the context
+// ends, or at once. Raises when memory is out, and then it does not.
+void wf_after_begin(lua_State *L, int idx, wf_ctx *ctx);
 
 // Whether the value at idx is such a userdata.
 bool wf_after_is(lua_State *L, int idx);

@@ -70,8 +70,10 @@ static int l_ctx_after(lua_State *L) {
   lua_settop(L, 2);
   if (ctx == NULL) wf_self_fail(L, "after_func", "context", "ctx");
   wf_ctx_look(L, ctx);
-  wf_after_new(ctx->obj.vm, L, ctx);
-  push_closure(ctx->obj.vm, L, 2, l_stop);
+  wf_after_new(ctx->obj.vm, L);
+  push_closure(ctx->obj.vm, L, 3, l_stop);  // first: it may take memory
+  lua_pushvalue(L, 2);
+  wf_after_begin(L, 3, ctx);
   return 1;
 }
 
