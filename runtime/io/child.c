@@ -15,6 +15,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,9 +67,28 @@ static int set_attributes(posix_spawnattr_t *attributes) {
       attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
+// Looks for the command in PATH: a failed exec costs 20 µs, a failed look 1. False: it has a path,
+// or only the child can say, as where a folder of PATH is relative; or there is none.
+static bool find_command(const char *name, char path[PATH_MAX]) {
+  const char *at = getenv("PATH");
+  if (at == NULL || name[0] == '\0' || strchr(name, '/') != NULL) return false;
+  for (const char *end; *at == '/'; at = end + 1) {
+    end = strchrnul(at, ':');
+    int n = snprintf(path, PATH_MAX, "%.*s/%s", (int)(end - at), at, name);
+    struct stat st;
+    bool fits = n > 0 && n < PATH_MAX;
+    if (fits && access(path, X_OK) == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+      return true;
+    if (*end == '\0') break;
+  }
+  return false;
+}
+
 static int spawn(wf_child *child, char **args, char **env, const char *cwd, const int fds[3]) {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
+  char path[PATH_MAX];
+  const char *command = find_command(args[0], path) ? path : args[0];
   int rc = posix_spawn_file_actions_init(&actions);
   if (rc != 0) return rc;
   rc = posix_spawnattr_init(&attributes);
@@ -73,7 +96,7 @@ static int spawn(wf_child *child, char **args, char **env, const char *cwd, cons
     rc = set_attributes(&attributes);
     if (rc == 0) rc = add_actions(&actions, cwd, fds);
     if (rc == 0) {
-      rc = posix_spawnp(&child->pid, args[0], &actions, &attributes, args,
+      rc = posix_spawnp(&child->pid, command, &actions, &attributes, args,
                         env != NULL ? env : environ);
     }
     (void)posix_spawnattr_destroy(&attributes);
