@@ -15,7 +15,6 @@
 
 #include "io/block.h"
 #include "io/dns.h"
-#include "io/stream.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
@@ -200,7 +199,7 @@ void wf_api_free(weft *w) {
     wf_sites_free(&rt->vm);
     wf_codec_free(&rt->vm);
     wf_dns_close(&rt->vm);
-    wf_block_free(&rt->vm, WF_STREAM_BLOCK);
+    wf_block_free_all(&rt->vm);
     wf_vm_deinit(&rt->vm);
   }
   if (w->has_loop) wf_loop_close(&rt->worker.loop);

@@ -9,7 +9,6 @@
 #include "api.h"
 #include "io/block.h"
 #include "io/dns.h"
-#include "io/stream.h"
 #include "lib/lib.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
@@ -38,7 +37,7 @@ static void close_vm(wf_runtime *rt, wf_vm *vm, lua_State *L) {
   wf_sites_free(vm);
   wf_codec_free(vm);
   wf_dns_close(vm);
-  wf_block_free(vm, WF_STREAM_BLOCK);
+  wf_block_free_all(vm);
   wf_vm_deinit(vm);
   wf_mem_free(&rt->mem, vm, sizeof *vm);
 }

@@ -1,23 +1,39 @@
 // SPDX-License-Identifier: MIT
 #include "io/block.h"
 
+#include <string.h>
+
 #include "sched/runtime.h"
 
-char *wf_block_take(wf_vm *vm, size_t size) {
-  char *block = vm->io_block;
-  vm->io_block = NULL;
-  return block != NULL ? block : vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, size);
-}
-
-void wf_block_give(wf_vm *vm, char *block, size_t size) {
-  if (vm->io_block == NULL && !vm->closing && !vm->orphaned) {
-    vm->io_block = block;
+// A free block begins with the address of the next one.
+char *wf_block_take(wf_vm *vm) {
+  char *block = vm->blocks.free;
+  if (block != NULL) {
+    memcpy(&vm->blocks.free, block, sizeof block);
+    vm->blocks.kept--;
   } else {
-    wf_mem_free(&vm->rt->mem, block, size);
+    block = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, WF_BLOCK_SIZE);
+    if (block == NULL) return NULL;
   }
+  vm->blocks.used++;
+  return block;
 }
 
-void wf_block_free(wf_vm *vm, size_t size) {
-  wf_mem_free(&vm->rt->mem, vm->io_block, size);
-  vm->io_block = NULL;
+void wf_block_give(wf_vm *vm, char *block) {
+  vm->blocks.used--;
+  if (vm->blocks.kept >= WF_BLOCK_MANY || vm->closing || vm->orphaned) {
+    wf_mem_free(&vm->rt->mem, block, WF_BLOCK_SIZE);
+    return;
+  }
+  memcpy(block, &vm->blocks.free, sizeof block);
+  vm->blocks.free = block;
+  vm->blocks.kept++;
+}
+
+void wf_block_free_all(wf_vm *vm) {
+  while (vm->blocks.free != NULL) {
+    char *block = vm->blocks.free;
+    memcpy(&vm->blocks.free, block, sizeof block);
+    wf_mem_free(&vm->rt->mem, block, WF_BLOCK_SIZE);
+  }
 }

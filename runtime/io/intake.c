@@ -59,8 +59,8 @@ static bool answer(wf_stream *s, const wf_want *want, size_t *bytes, int *code) 
 
 static void release(wf_stream *s) {
   if (s->buf == NULL) return;
-  if (s->capacity == WF_STREAM_BLOCK) {
-    wf_block_give(s->h.obj.vm, s->buf, WF_STREAM_BLOCK);
+  if (s->capacity == WF_BLOCK_SIZE) {
+    wf_block_give(s->h.obj.vm, s->buf);
   } else {
     wf_mem_free(wf_obj_mem(&s->h.obj), s->buf, s->capacity);
   }
@@ -109,9 +109,9 @@ static bool grow(wf_stream *s) {
     if (s->capacity - s->end >= MIN_ROOM) return true;
   }
   wf_mem *mem = wf_obj_mem(&s->h.obj);
-  bool small = s->capacity < WF_STREAM_BLOCK;
-  size_t capacity = small ? WF_STREAM_BLOCK : s->capacity * 2, end = s->end;
-  char *buf = small ? wf_block_take(s->h.obj.vm, capacity) : mem->fn(mem->ud, NULL, 0, capacity);
+  bool small = s->capacity < WF_BLOCK_SIZE;
+  size_t capacity = small ? WF_BLOCK_SIZE : s->capacity * 2, end = s->end;
+  char *buf = small ? wf_block_take(s->h.obj.vm) : mem->fn(mem->ud, NULL, 0, capacity);
   if (buf == NULL) return s->capacity > s->end;
   memcpy(buf, s->buf, end);
   release(s);
@@ -123,9 +123,9 @@ static bool grow(wf_stream *s) {
 
 static bool make_room(wf_stream *s) {
   if (s->buf != NULL) return s->capacity - s->end >= MIN_ROOM || grow(s);
-  s->buf = wf_block_take(s->h.obj.vm, WF_STREAM_BLOCK);
+  s->buf = wf_block_take(s->h.obj.vm);
   if (s->buf == NULL) return false;
-  s->capacity = WF_STREAM_BLOCK;
+  s->capacity = WF_BLOCK_SIZE;
   return true;
 }
 
@@ -208,14 +208,17 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
 }
 
-// A little in a big block moves to a small one: of a thousand streams each may have a little.
+// A little in a big block moves to a small one, as of a thousand streams each may have a little;
+// not so what somebody is about to take.
 static void fit(wf_stream *s) {
   size_t size = unread(s);
   if (size == 0) {
     release(s);
     return;
   }
-  if (s->capacity != WF_STREAM_BLOCK || size > WF_STREAM_BLOCK / 2) return;
+  if (s->capacity != WF_BLOCK_SIZE || size > WF_BLOCK_SIZE / 2) return;
+  bool awaited = !wf_list_empty(&s->readers) && !wf_block_is_short(s->h.obj.vm);
+  if (size > MIN_ROOM && awaited) return;
   wf_mem *mem = wf_obj_mem(&s->h.obj);
   size_t capacity = SMALLEST;
   while (capacity < size) capacity *= 2;

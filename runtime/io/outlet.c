@@ -82,7 +82,7 @@ static ssize_t send_some(const wf_stream *s, struct iovec *iov, int count) {
   ssize_t n;
   bool before = wf_sigpipe_enter();
   do {
-    n = writev(fd, iov, count);
+    n = count == 1 ? write(fd, iov->iov_base, iov->iov_len) : writev(fd, iov, count);
   } while (n < 0 && errno == EINTR);
   int error = errno;
   wf_sigpipe_leave(before);

@@ -69,8 +69,8 @@ enum { WF_STREAM_READ, WF_STREAM_WRITE };
 // wf_waiter.slot of the first writer: what it waits for is under way.
 enum { WF_STREAM_UNDER_WAY = 1 };
 
-// What is read at once, and how much is kept that nobody asks for.
-enum { WF_STREAM_BLOCK = WF_SIZE(65536, 16), WF_STREAM_AHEAD = WF_SIZE(65536, 32) };
+// How much is kept that nobody asks for.
+enum { WF_STREAM_AHEAD = WF_SIZE(65536, 32) };
 
 // Pushes a userdata with a new stream that is not connected to anything. Raises when memory is
 // out.

@@ -78,22 +78,22 @@ static int l_udp_receive(lua_State *L) {
   wf_udp *u = udp_at(L, fname);
   wf_ctx *ctx = wf_arg_context(L, 4, 2, fname);
   double most = lua_tonumber(L, 2);
-  size_t max = most < WF_STREAM_BLOCK ? (size_t)most : WF_STREAM_BLOCK;
+  size_t max = most < WF_BLOCK_SIZE ? (size_t)most : WF_BLOCK_SIZE;
   if (wf_ctx_is_over(L, ctx)) return 2;
   if (u->fd < 0) return wf_door_io_code(L, WF_IO_CLOSED);
-  char *block = wf_block_take(vm, WF_STREAM_BLOCK);
+  char *block = wf_block_take(vm);
   if (block == NULL) wf_raise(L, "not enough memory");
   wf_addr from;
   ssize_t n = wf_udp_receive(u, block, max, &from);
   if (n < 0) {
-    wf_block_give(vm, block, WF_STREAM_BLOCK);
+    wf_block_give(vm, block);
     return n == UV_EAGAIN ? park(L, u, true, ctx, fname) : wf_door_io_code(L, (int)n);
   }
   uv_buf_t buf = {.base = block, .len = (size_t)n};
   lua_pushcfunction(L, push_datagram);
   lua_pushlightuserdata(L, &buf);
   int status = lua_pcall(L, 1, 1, 0);
-  wf_block_give(vm, block, WF_STREAM_BLOCK);
+  wf_block_give(vm, block);
   if (status != 0) lua_error(L);
   char text[WF_ADDR_TEXT];
   wf_addr_text(&from.any, text, sizeof text);

@@ -96,12 +96,18 @@ static bool has_new_watchers(const wf_loop *loop) {
   return first != &loop->uv.watcher_queue;
 }
 
+// Whether there may be something to run already.
+static bool needs_turn(const wf_loop *loop) {
+  return has_new_watchers(loop) || !wf_loop_pending(loop) || uv_backend_timeout(&loop->uv) == 0;
+}
+
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   bool wakes = loop->wake_fds[0] >= 0;
   loop->happened = false;
-  // A turn first: it registers new watchers with the kernel and may already have something to run.
-  if (turn(loop) == 0 && timeout_ns == WF_NEVER && !wakes) return;
-  if (loop->happened) return;
+  if (needs_turn(loop)) {
+    if (turn(loop) == 0 && timeout_ns == WF_NEVER && !wakes) return;
+    if (loop->happened) return;
+  }
   // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
   bool pending = wf_loop_pending(loop);
   int uv_ms = pending ? uv_backend_timeout(&loop->uv) : -1;

@@ -89,6 +89,12 @@ typedef struct wf_preempt {
   sig_atomic_t doubtful;                  // one that it has not answered
 } wf_preempt;
 
+// Blocks that I/O reads into (io/block.h).
+typedef struct wf_blocks {
+  char *free;  // a list
+  uint32_t kept, used;
+} wf_blocks;
+
 typedef struct wf_vm {
   struct wf_runtime *rt;
   struct wf_worker *worker;
@@ -138,7 +144,7 @@ typedef struct wf_vm {
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;                  // shareable objects that still exist
   bool closing;      // the Lua state is about to go
-  void *io_block;    // for reading (io/block.h)
+  wf_blocks blocks;  // for reading (io/block.h)
   struct wf_dns *dns;  // once a name has been looked up (io/dns.h)
   bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
   int main_ref;      // anchor of L
