@@ -70,6 +70,33 @@ static void release(wf_stream *s) {
 
 void wf_intake_free(wf_stream *s) { release(s); }
 
+// A block leaves, and comes, as what it is to the allocator.
+void wf_intake_leave(wf_stream *s, wf_intake_rest *rest) {
+  *rest = (wf_intake_rest){.buf = s->buf,
+                           .start = s->start,
+                           .end = s->end,
+                           .capacity = s->capacity,
+                           .end_code = s->end_code};
+  if (s->capacity == WF_BLOCK_SIZE) s->h.obj.vm->blocks.used--;
+  s->buf = NULL;
+  s->start = s->end = s->capacity = 0;
+}
+
+void wf_intake_put(wf_stream *s, wf_intake_rest *rest) {
+  s->buf = rest->buf;
+  s->start = rest->start;
+  s->end = rest->end;
+  s->capacity = rest->capacity;
+  s->end_code = rest->end_code;
+  if (s->capacity == WF_BLOCK_SIZE) s->h.obj.vm->blocks.used++;
+  rest->buf = NULL;
+}
+
+void wf_intake_drop(wf_mem *mem, wf_intake_rest *rest) {
+  if (rest->buf != NULL) wf_mem_free(mem, rest->buf, rest->capacity);
+  rest->buf = NULL;
+}
+
 static void consume(wf_stream *s, size_t bytes) {
   s->start += bytes;
   s->scanned = 0;

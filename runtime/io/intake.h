@@ -29,6 +29,18 @@ int wf_intake_start(wf_stream *s);
 // Somebody has left the queue: wakes the next one if it can go on. May free the stream.
 void wf_intake_serve(wf_stream *s);
 
+// What has been read and not taken, on its way to another VM.
+typedef struct wf_intake_rest {
+  char *buf;
+  size_t start, end, capacity;
+  int end_code;
+} wf_intake_rest;
+
+// Takes it out of a stream, puts it into a new one, and frees it. Allocates nothing.
+void wf_intake_leave(wf_stream *s, wf_intake_rest *rest);
+void wf_intake_put(wf_stream *s, wf_intake_rest *rest);
+void wf_intake_drop(wf_mem *mem, wf_intake_rest *rest);
+
 // Drops what nobody has taken.
 void wf_intake_free(wf_stream *s);
 

@@ -9,6 +9,7 @@
 #include "io/gate.h"
 #include "io/hangup.h"
 #include "io/intake.h"
+#include "io/moved.h"
 #include "io/outlet.h"
 #include "io/sigpipe.h"
 #include "sched/runtime.h"
@@ -65,7 +66,8 @@ static const wf_kind kind = {.name = "connection",
                              .destroy = destroy,
                              .let_go = let_go,
                              .visit = visit,
-                             .describe = describe};
+                             .describe = describe,
+                             .share = &wf_moved_share};
 
 // Time is up for some of the queue. Who stays has its deadline later, and the slot in the heap
 // that the timer has just left is free for it.

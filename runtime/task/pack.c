@@ -213,6 +213,13 @@ static bool list_core(wf_packer *p, wf_core *core, wf_seen *seen) {
 
 // The object whose proxy is on top.
 static bool pack_object(wf_packer *p, wf_obj *obj) {
+  if (obj->shared && obj->kind->share->moves) {
+    wf_core *before = obj->core;
+    wf_core_forget(p->vm, p->L, before);
+    obj->core = NULL;
+    obj->shared = false;
+    wf_core_unref(before);
+  }
   if (obj->core == NULL) {
     const wf_share *share = obj->kind->share;
     const char *why = share != NULL ? share->refuse(obj) : obj->kind->name;

@@ -33,6 +33,8 @@ typedef struct wf_share {
   void (*fill)(wf_promotion *p, lua_State *L, wf_obj *obj, int self);
   // The object is a stub of its core from now on. Allocates nothing.
   void (*commit)(lua_State *L, wf_obj *obj, int self);
+  // Each time that it crosses it gets a new core, and what is left behind has nothing any more.
+  bool moves;
 } wf_share;
 
 // The object, which has no core, gets one. False when memory is out.
