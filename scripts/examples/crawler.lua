@@ -1,66 +1,72 @@
 -- SPDX-License-Identifier: MIT
--- Walks over a site by its links, several pages at a time, none twice, and no deeper than a limit.
---
--- The site is a table here, and fetching takes its time. The map of visited pages needs no lock:
--- between two calls that may wait nothing else runs. Links are followed in tasks of one errgroup,
--- which ends when no task is left; a channel of a few places bounds how many fetch at a time. (The
--- group's own limit would not do: tasks that start tasks would wait for each other's places.)
+-- A crawler: follows the links of a site, each page once, no deeper than DEPTH and with no more
+-- than LIMIT requests at a time. The site is a server of this program, over a small text protocol:
+-- a path comes on a line, the links of that page go back, a line each, and the connection ends.
 
 local weft = require "weft"
-local context, errgroup = weft.context, weft.errgroup
+local net = weft.net
 
-local AT_ONCE = 3
+local DEPTH, LIMIT = 3, 3
 
 local site = {
-  ["/"] = { "/about", "/blog", "/shop" },
-  ["/about"] = { "/", "/team" },
-  ["/team"] = { "/about", "/blog/1" },
-  ["/blog"] = { "/blog/1", "/blog/2", "/blog/3" },
-  ["/blog/1"] = { "/blog/2" },
-  ["/blog/2"] = { "/blog/3", "/blog/4" },
-  ["/blog/3"] = { "/blog", "/missing" },
-  ["/blog/4"] = { "/archive" },
-  ["/archive"] = {},
-  ["/shop"] = { "/", "/shop/teapot" },
-  ["/shop/teapot"] = { "/shop" },
+  ["/"] = { "/a", "/b" },
+  ["/a"] = { "/", "/a/1", "/a/2" },
+  ["/b"] = { "/b/1", "/nowhere" },
+  ["/a/1"] = { "/a/2" },
+  ["/a/2"] = { "/deep" },
+  ["/b/1"] = {},
+  ["/deep"] = { "/deeper" },
+  ["/deeper"] = {},
 }
 
-local fetching, most = 0, 0
-local function fetch(ctx, page)
-  fetching = fetching + 1
-  most = math.max(most, fetching)
-  local ok, err = weft.sleep(0.002, ctx)
-  fetching = fetching - 1
-  if not ok then return nil, err end
-  return site[page], "404"
+local busy, most = 0, 0
+local listener = assert(net.listen("tcp", "127.0.0.1:0"))
+weft.go(net.serve, listener, function(conn)
+  busy = busy + 1
+  most = math.max(most, busy)
+  local links = site[conn:read_line()]
+  weft.sleep(0.002)
+  conn:write(links and "ok\n" or "no such page\n", table.concat(links or {}, "\n"))
+  busy = busy - 1
+end)
+
+-- The links of a page, or nil and why there are none.
+local function fetch(path)
+  local conn, err = net.dial("tcp", listener:addr(), { timeout = 5 })
+  if not conn then return nil, err end
+  conn:set_timeout(5)
+  conn:write(path, "\n")
+  local links, answer = {}, conn:read_line()
+  for link in conn:lines() do links[#links + 1] = link end
+  conn:close()
+  if answer ~= "ok" then return nil, answer end
+  return links
 end
 
-local function crawl(parent, start, max_depth)
-  local group, ctx = errgroup.with_context(parent)
-  local places, seen, found = weft.chan(AT_ONCE), {}, {}
-  local function visit(page, depth)
-    if seen[page] or depth > max_depth then return end
-    seen[page] = true
-    group:go(function()
-      local ok, err = places:send(true, ctx)
-      if not ok then return nil, err end
-      local links, why = fetch(ctx, page)
-      places:recv()
-      if ctx:err() then return nil, why end -- else a bad link is no reason to stop
-      found[#found + 1] = links and page or page .. " (" .. why .. ")"
-      for _, link in ipairs(links or {}) do visit(link, depth + 1) end
-    end)
+local visited, failed = {}, {}
+local group, slots = weft.sync.waitgroup(), weft.chan(LIMIT)
+
+local function visit(path, depth)
+  slots:send(true) -- waits while there are as many
+  local links, err = fetch(path)
+  slots:recv()
+  if not links then failed[#failed + 1] = path .. ": " .. err end
+  for _, link in ipairs(links or {}) do
+    -- Tasks of a VM share memory, and this is one step: no lock.
+    if not visited[link] and depth < DEPTH then
+      visited[link] = true
+      group:go(visit, link, depth + 1)
+    end
   end
-  visit(start, 0)
-  local ok, err = group:wait()
-  table.sort(found)
-  return ok and found, err
 end
 
-for depth = 0, 2 do
-  local found = assert(crawl(context.background(), "/", depth))
-  print(("depth %d: %d pages: %s"):format(depth, #found, table.concat(found, " ")))
-end
-print(("never more than %d at a time: %s"):format(AT_ONCE, tostring(most <= AT_ONCE)))
-local _, err = crawl(context.with_timeout(context.background(), 0.003), "/", 9)
-print("in 3 ms: " .. tostring(err))
+visited["/"] = true
+group:go(visit, "/", 0)
+group:wait()
+
+local pages = {}
+for path in pairs(visited) do pages[#pages + 1] = path end
+table.sort(pages)
+print(table.concat(pages, " "))
+print("failed: " .. table.concat(failed, "; "))
+print("at most at a time: " .. tostring(most <= LIMIT))
