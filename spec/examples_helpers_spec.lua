@@ -145,24 +145,4 @@ describe('example', function()
       'a publisher that waited goes on: true',
     }, VIRTUAL)
   end)
-
-  it('crawler finds all pages within a depth, few at a time', function()
-    prints('crawler', {
-      'depth 0: 1 pages: /',
-      'depth 1: 4 pages: / /about /blog /shop',
-      'depth 2: 9 pages: / /about /blog /blog/1 /blog/2 /blog/3 /shop /shop/teapot /team',
-      'never more than 3 at a time: true',
-      'in 3 ms: context deadline exceeded',
-    }, VIRTUAL)
-  end)
-
-  it('log_ingest stores ten at a time, or what there is when it is quiet', function()
-    prints('log_ingest', {
-      'stored 10 entries, 1 to 10',
-      'stored 10 entries, 11 to 21',
-      'stored 4 entries, 22 to 25',
-      'stored 5 entries, 26 to 30',
-      '23 info, 6 warn; rejected: ?? broken: not a line of the log',
-    }, VIRTUAL)
-  end)
 end)

@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+-- Faults in connections, listeners, datagrams and standard streams (for faults.lua).
+return {
+  { file = "runtime/io/intake.c",
+    { "a reader overtakes those that wait", "net_stream",
+      "if (s->due || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;", "" },
+    { "a separator across two reads is not found", "net_stream",
+      "size_t skip = s->scanned > back ? s->scanned - back : 0;", "size_t skip = s->scanned;" },
+    { "reading never stops", "net_stream",
+      "if (s->h.uv != NULL && !more && unread(s) >= WF_STREAM_AHEAD / 2) stop(s);", "" },
+    { "a line keeps its \\r", "net_stream",
+      "if (size > 0 && at[size - 1] == '\\r') size--;", "" },
+  },
+
+  { file = "runtime/io/outlet.c",
+    { "a write overtakes one that waits", "net_stream",
+      "if (is_busy(s)) return 0;\n  rest r", "rest r" },
+    { "a write that is done wakes the next one instead", "net_stream",
+      "if (first->slot == WF_STREAM_UNDER_WAY) (void)wf_handle_wake_one(first, code);",
+      "(void)wf_handle_wake_one(first, code);" },
+  },
+
+  { file = "runtime/io/stream.c",
+    { "closing wakes no writer", "net_stream",
+      "wf_handle_wake_all(&s->writers, WF_IO_CLOSED);", "" },
+    { "a deadline is for later operations only", "net_stream",
+      "if (!wf_list_empty(&s->readers)) fine = arm(s, WF_STREAM_READ, when_ns);", "" },
+  },
+
+  { file = "runtime/io/handle.c",
+    { "an idle connection keeps the program going", "net_listen",
+      "if (h->uv != NULL) uv_unref(&h->uv->u.handle);\n  (void)wf_obj_release", "(void)wf_obj_release" },
+    { "a loop waits though a task is ready", "net_stream",
+      "wf_handle_happened(task->vm);", "" },
+    { "a task that waits for I/O counts as leaked", "net_stream",
+      "if (!wf_link_in_list(&h->held.link)) wf_obj_hold(&h->held, &h->obj);", "" },
+  },
+
+  { file = "runtime/io/listener.c",
+    { "without descriptors accepting is given up", "net_listen",
+      "if (!is_shortage(error)) return uv_translate_sys_error(error);",
+      "return uv_translate_sys_error(error);" },
+    { "the file of a unix socket stays", "net_listen",
+      "if (l->owns_path) (void)unlink(l->name);", "" },
+  },
+
+  { file = "runtime/io/gate.c",
+    { "nobody hears that there is room", "net_listen",
+      "if (gate->listener != NULL) wf_listener_has_room(gate->listener);", "" },
+  },
+
+  { file = "runtime/io/sigpipe.c",
+    { "a broken pipe ends the program", "net_stream stdio", "if (wf_loop_here) return;", "" },
+  },
+
+  { file = "runtime/io/stdio.c",
+    { "what was printed before comes after", "stdio",
+      "if (s->standard == 2) (void)fflush(stdout);", "" },
+  },
+
+  { file = "runtime/io/moved.c",
+    { "what has been read stays behind", "net_move",
+      "wf_intake_leave(s, &((moved *)obj->core)->rest);", "" },
+    { "what comes back is the closed one", "net_move",
+      "wf_core_forget(obj->vm, L, obj->core);", "" },
+  },
+}
