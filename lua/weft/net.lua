@@ -74,9 +74,9 @@ end
 -- Dialling -------------------------------------------------------------------------------------
 
 -- One attempt: true, or false and a code, or nil and the context's error.
-local function attempt(c, network, ip, port, here, here_port, ctx)
+local function attempt(c, network, ip, port, here, ctx)
   if network == "unix" then return raw.net_connect_unix(c, ip, ctx) end
-  return raw.net_connect(c, ip, port, here, here_port, ctx)
+  return raw.net_connect(c, ip, port, here and here[1], here and here[2], ctx)
 end
 
 local function set_up(c, opts)
@@ -89,7 +89,7 @@ local function connect(network, list, port, opts, here, ctx, where)
   local err, code
   for i = 1, #list do
     local c = wrap(raw.net_stream(network))
-    local ok, why, mark = attempt(c, network, list[i], port, here and here[1], here and here[2], ctx)
+    local ok, why, mark = attempt(c, network, list[i], port, here, ctx)
     if ok then
       if network ~= "unix" then set_up(c, opts) end
       return c
@@ -133,7 +133,11 @@ end
 
 -- Connects to an address: a connection, or nil, err, code. All addresses of a name are tried, one
 -- after the other; the error is the first one's.
----@alias weft.dial_options {timeout?: number, nodelay?: boolean, keepalive?: number, local_addr?: string}
+---@class weft.dial_options
+---@field timeout? number
+---@field nodelay? boolean
+---@field keepalive? number
+---@field local_addr? string
 ---@param network "tcp"|"tcp4"|"tcp6"|"unix"
 ---@param address string
 ---@param opts? weft.dial_options

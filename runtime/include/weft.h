@@ -77,8 +77,8 @@ typedef struct weft_config {
   /* Not zero: lists, through on_log, the tasks that can never wake again when main returns,
    * because nothing that can still run refers to what they wait on. */
   int warn_leaks;
-  /* Not zero: reports, through on_log, each connection, file and the like that was collected without
-   * having been closed. */
+  /* Not zero: reports, through on_log, each connection, file and the like that was collected
+   * without having been closed. */
   int warn_unclosed;
   /* Workers: threads that run isolated tasks (weft.spawn, weft.parallel), the calling one
    * included. They are started when the first such task is. Default: what the environment variable

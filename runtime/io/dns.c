@@ -48,7 +48,7 @@ typedef struct query {
   wf_mem mem;
 } query;
 
-// Look-ups as objects ------------------------------------------------------------------------------
+// Look-ups as objects ---------------------------------------------------------------------------
 
 static void count_waiting(wf_dns_lookup *l, bool waits) {
   wf_dns *dns = l->obj.vm->dns;
@@ -151,7 +151,7 @@ static int keep(wf_dns_lookup *l, const struct sockaddr *addr) {
   return 0;
 }
 
-// c-ares ------------------------------------------------------------------------------------------
+// c-ares ----------------------------------------------------------------------------------------
 
 static int code_of(int status) {
   switch (status) {
@@ -290,7 +290,7 @@ void wf_dns_close(wf_vm *vm) {
   wf_mem_free(&vm->rt->mem, dns, sizeof *dns);
 }
 
-// The system's --------------------------------------------------------------------------------------
+// The system's ----------------------------------------------------------------------------------
 
 static void on_addrinfo(uv_getaddrinfo_t *req, int status, struct addrinfo *res) {
   query *q = wf_container_of(req, query, req);

@@ -27,7 +27,8 @@ wf_udp *wf_udp_at(lua_State *L, int idx);
 // From now on it sends to that address, and receives from it alone. 0, or a code.
 int wf_udp_connect(wf_udp *u, const wf_addr *addr);
 
-// The size of the next datagram, of which `max` bytes are put into buf; UV_EAGAIN, or another code.
+// The size of the next datagram, of which `max` bytes are put into buf; UV_EAGAIN, or another
+// code.
 ssize_t wf_udp_receive(wf_udp *u, char *buf, size_t max, wf_addr *from);
 
 // 0; UV_EAGAIN, or another code. `to` NULL: the connected one.

@@ -23,8 +23,8 @@ typedef struct wf_loop {
   bool happened;    // a callback has given somebody something to do: wf_loop_wait does not wait
 } wf_loop;
 
-// Whether this thread is inside of an event loop, or a write of weft's own; read by a signal handler
-// (io/sigpipe.h).
+// Whether this thread is inside of an event loop, or a write of weft's own; read by a signal
+// handler (io/sigpipe.h).
 extern _Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
 
 // 0, or a libuv error code.

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Helpers of the specs of weft.net: pairs of connected sockets. Nothing here waits for a time: what
--- a spec needs to have happened it asks of the sockets themselves.
+-- Helpers of the specs of weft.net: pairs of connected sockets. Nothing here waits for a time:
+-- what a spec needs to have happened it asks of the sockets themselves.
 
 local weft = require 'weft'
 local net = require 'weft.net'

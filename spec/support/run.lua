@@ -6,10 +6,11 @@
 
 -- Each `it` runs as a task of its own; when it ends, no task that it created may be left, none may
 -- be one that can never wake again, and no task may have panicked, unless it said so
--- (support/util.lua). --pattern P runs the tests whose file and full name match P, a Lua pattern
--- or plain text. WEFT_JIT=off: interpreted. Last line: "N passed, N failed".
--- With --real, and without --clock=virtual, the specs run by the machine's clock: those that have a
--- line `-- Clock: real`, whose subject is what other programs and the system do.
+-- (support/util.lua). --pattern P runs the tests whose
+-- file and full name match P, a Lua pattern or plain text. WEFT_JIT=off: interpreted. Last line:
+-- "N passed, N failed".
+-- With --real, and without --clock=virtual, the specs run by the machine's clock: those that have
+-- a line `-- Clock: real`, whose subject is what other programs and the system do.
 
 local here = arg[0]:match('^(.*)/[^/]*$') or '.'
 local spec_dir = here .. '/..'

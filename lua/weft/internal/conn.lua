@@ -4,7 +4,8 @@
 local _, raw = ...
 
 local type, setmetatable, error, select = type, setmetatable, error, select
-local read, take, write, io_words = raw.stream_read, raw.stream_take, raw.stream_write, raw.io_words
+local read, take, write = raw.stream_read, raw.stream_take, raw.stream_write
+local io_words = raw.io_words
 local SOME, EXACTLY, UNTIL, LINE, ALL = 0, 1, 2, 3, 4  -- runtime/io/stream.h: wf_read_mode
 local TOO_LONG = 3  -- runtime/io/handle.h: wf_io_code
 local BLOCK, HUGE = 65536, math.huge
@@ -98,8 +99,9 @@ function Conn:read_until(s, max, ctx)
   return some(self, UNTIL, max, s, ctx)
 end
 
--- The next line, without its end ("\n" or "\r\n"); nil, "line too long" when it has more than `max`
--- bytes (64 KiB), and nil, "eof" when its end does not come. What there is stays readable then.
+-- The next line, without its end ("\n" or "\r\n"); nil, "line too long" when it has more than
+-- `max` bytes (64 KiB), and nil, "eof" when its end does not come. What there is stays readable
+-- then.
 ---@param max? integer
 ---@param ctx? weft.Context
 ---@return string?, string?, string?
@@ -167,7 +169,8 @@ function Conn:close_write(ctx)
   return fail(self, "close_write", ok, err, mark)
 end
 
--- Each operation that begins from now on gives up after `s` seconds: nil, "timeout". Nil: none does.
+-- Each operation that begins from now on gives up after `s` seconds: nil, "timeout". Nil: none
+-- does.
 ---@param s? number
 function Conn:set_timeout(s)
   if s ~= nil and (type(s) ~= "number" or not (s > 0)) then

@@ -29,7 +29,8 @@ return {
 
   { file = "runtime/io/handle.c",
     { "an idle connection keeps the program going", "net_listen",
-      "if (h->uv != NULL) uv_unref(&h->uv->u.handle);\n  (void)wf_obj_release", "(void)wf_obj_release" },
+      "if (h->uv != NULL) uv_unref(&h->uv->u.handle);\n  (void)wf_obj_release",
+      "(void)wf_obj_release" },
     { "a loop waits though a task is ready", "net_stream",
       "wf_handle_happened(task->vm);", "" },
     { "a task that waits for I/O counts as leaked", "net_stream",
