@@ -69,19 +69,4 @@ function M.fill(c)
   return total + #chunk
 end
 
--- The descriptors that this process has open.
-function M.descriptors()
-  local p = assert(io.popen('ls /proc/' .. M.pid() .. '/fd | wc -l'))
-  local n = tonumber(p:read '*a')
-  p:close()
-  return n
-end
-
-function M.pid()
-  local f = assert(io.open '/proc/self/stat')
-  local pid = f:read '*a':match '^(%d+)'
-  f:close()
-  return pid
-end
-
 return M

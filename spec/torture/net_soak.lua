@@ -122,11 +122,7 @@ end
 -- Counting -------------------------------------------------------------------------------------
 
 local function descriptors()
-  local n = 0
-  local p = assert(io.popen('ls /proc/$PPID/fd'))
-  for _ in p:lines() do n = n + 1 end
-  p:close()
-  return n
+  return #assert(weft.fs.list '/proc/self/fd')
 end
 
 local function resident_kb()
