@@ -92,10 +92,13 @@ describe('reading', function()
   it('reads up to a separator, which is part of it', function()
     with_pair(function(a, b)
       local got = s.waiting(function() return b:read_until('--b') end)
-      for _, part in ipairs { 'abc-', '-', '-', 'btail' } do
-        a:write(part)
-        weft.yield()
-      end
+      with_pair(function(c, d)
+        for _, part in ipairs { 'abc-', '-', '-', 'btail' } do
+          a:write(part)
+          c:write('x')  -- when this has come, so has the part
+          d:read()
+        end
+      end)
       assert.are.equal('abc---b', got:await())
       assert.are.equal('tail', b:read())
       a:write('0123456789;')
@@ -143,6 +146,21 @@ describe('reading', function()
       a:write('1\n2\n3')
       a:write('\n4\n5\n')
       for i = 1, 5 do assert.are.equal(tostring(i), got[i]:await()) end
+    end)
+  end)
+
+  it('lets nobody overtake who waits for more', function()
+    with_pair(function(a, b)
+      local line = s.waiting(function() return b:read_line() end)
+      a:write('half')
+      with_pair(function(c, d)
+        c:write('x')
+        d:read()
+      end)
+      local rest = s.waiting(function() return b:read() end)
+      a:write(' whole\nrest')
+      assert.are.equal('half whole', line:await())
+      assert.are.equal('rest', rest:await())
     end)
   end)
 
