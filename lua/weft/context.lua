@@ -109,8 +109,8 @@ end
 function context.with_value(parent, key, value)
   parent_of(parent, "with_value")
   if key == nil then raw.bad_arg(2, "with_value", "a key other than nil", key) end
-  return setmetatable({ [0] = raw.ctx_node(parent), parent = parent, key = key, val = value },
-    Context)
+  local node = raw.ctx_node(parent, true)
+  return setmetatable({ [0] = node, parent = parent, key = key, val = value }, Context)
 end
 
 -- A child that has the values of its parent, but neither its end nor its deadline.

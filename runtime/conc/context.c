@@ -63,10 +63,11 @@ static void mark_end(wf_ctx *ctx, wf_mark *m) {
   wf_after_mark_all(ctx, m);
 }
 
-// Whoever has a context may have its cancel function. A root has none: it never ends.
+// Whoever has a context may have its cancel function. A root has none: it never ends; nor has what
+// only follows its parent, which its table refers to.
 static void visit(wf_obj *obj, wf_mark *m) {
   wf_ctx *top = (wf_ctx *)obj, *ctx = top;
-  if (top->state != WF_CTX_LIVE || top->parent == NULL) return;
+  if (top->state != WF_CTX_LIVE || top->parent == NULL || top->follows) return;
   mark_end(top, m);
   bool into = true;
   while ((ctx = next_node(top, ctx, into)) != NULL) {

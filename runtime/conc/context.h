@@ -28,6 +28,7 @@ typedef struct wf_ctx {
   bool own_end;  // ended by its own cancel or timer, not by its parent's
   bool watched;  // it or one above it is shared with other VMs: its end may have come there
   bool raises;   // a task's own (conc/scope.h): its calls raise its error
+  bool follows;  // it carries a value: nobody has a cancel function of its own
 } wf_ctx;
 
 // Pushes the userdata of a node under `parent` (NULL: a root). One under an ended parent has ended

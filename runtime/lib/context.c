@@ -11,10 +11,10 @@ static wf_ctx *node(lua_State *L, const char *fname) {
   return ctx;
 }
 
-// ctx_node([parent]) -> the userdata of a new node, under that context
+// ctx_node([parent[, follows]]) -> the userdata of a new node, under that context
 static int l_ctx_node(lua_State *L) {
   wf_ctx *parent = lua_isnoneornil(L, 1) ? NULL : node(L, "context");
-  (void)wf_ctx_new(wf_door_vm(L), L, parent);
+  wf_ctx_new(wf_door_vm(L), L, parent)->follows = lua_toboolean(L, 2);
   return 1;
 }
 

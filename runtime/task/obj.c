@@ -84,6 +84,13 @@ static wf_obj *view_of(lua_State *L, int idx) {
   return obj;
 }
 
+static bool is_view(const wf_vm *vm, lua_State *L, int idx) {
+  if (lua_getmetatable(L, idx) == 0) return false;
+  const void *type = lua_topointer(L, -1);
+  lua_pop(L, 1);
+  return type == vm->view_type || type == vm->send_view_type;
+}
+
 // The object behind the userdata at idx, when it is of a kind that scripts have.
 static wf_obj *behind(lua_State *L, int idx) {
   static const void *const tags[] = {&wf_tag_chan,  &wf_tag_buffer, &wf_tag_context,
@@ -104,6 +111,9 @@ wf_obj *wf_obj_any(lua_State *L, int idx) {
   if (!lua_istable(L, idx)) return behind(L, idx);
   lua_rawgeti(L, idx, 0);
   wf_obj *obj = behind(L, -1);
+  // Other tables may have a channel there that they are not: timers.
+  const wf_proxy *proxy = obj != NULL ? lua_touserdata(L, -1) : NULL;
+  if (proxy != NULL && proxy->tag == &wf_tag_chan && !is_view(obj->vm, L, idx)) obj = NULL;
   lua_pop(L, 1);
   return obj != NULL ? obj : view_of(L, idx);
 }

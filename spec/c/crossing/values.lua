@@ -261,7 +261,8 @@ case('what cannot cross', function()
   local deep = { co }
   for _ = 1, 40 do deep = { deep } end
   has(say(deep), 'deep inside', '[1]: coroutine')
-  equal('arg 1[1]: wait queue', say { weft.sync.mutex() })
+  equal('arg 1[1]: udp socket', say { weft.net.udp() })
+  has(say(weft.time.timer(1)), 'arg 1: table with a metatable that is not registered')
 end)
 
 case('a refusal leaves nothing behind', function()
