@@ -122,6 +122,7 @@ void wf_after_new(wf_vm *vm, lua_State *L) {
 
 void wf_after_begin(lua_State *L, int idx, wf_ctx *ctx) {
   after *a = (after *)wf_obj_at(L, idx, &wf_tag_after);
+  WF_ASSUME(a != NULL);
   wf_vm *vm = ctx->obj.vm;
   if (ctx->state != WF_CTX_LIVE) {
     (void)wf_task_go(vm, L, lua_gettop(L));

@@ -76,6 +76,7 @@ void wf_scope_enter(wf_vm *vm, lua_State *L, int idx) {
 
 // Back to what the task had before the scope.
 static void leave(wf_vm *vm, const wf_scope *scope) {
+  WF_ASSUME(scope != NULL);
   wf_scope *outer = scope->outer;
   // The error on its way, if there is one, is not that of what the task has from now on.
   if (outer == NULL || outer->node->state == WF_CTX_LIVE) {

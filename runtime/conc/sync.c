@@ -10,9 +10,11 @@
 #include "task/site.h"
 
 static const wf_kind kinds[] = {
-#define KIND(type, called) \
-  [type] = {               \
-      .name = called, .size = sizeof(wf_sync), .visit = wf_queue_visit, .share = &wf_sync_share}
+#define KIND(type, called)             \
+  [(type)] = {.name = (called),        \
+              .size = sizeof(wf_sync), \
+              .visit = wf_queue_visit, \
+              .share = &wf_sync_share}
     KIND(WF_SYNC_MUTEX, "mutex"),
     KIND(WF_SYNC_RWMUTEX, "rwmutex"),
     KIND(WF_SYNC_SEMAPHORE, "semaphore"),

@@ -9,7 +9,7 @@
 char *wf_block_take(wf_vm *vm) {
   char *block = vm->blocks.free;
   if (block != NULL) {
-    memcpy(&vm->blocks.free, block, sizeof block);
+    memcpy(&vm->blocks.free, block, sizeof vm->blocks.free);
     vm->blocks.kept--;
   } else {
     block = vm->rt->mem.fn(vm->rt->mem.ud, NULL, 0, WF_BLOCK_SIZE);
@@ -25,7 +25,7 @@ void wf_block_give(wf_vm *vm, char *block) {
     wf_mem_free(&vm->rt->mem, block, WF_BLOCK_SIZE);
     return;
   }
-  memcpy(block, &vm->blocks.free, sizeof block);
+  memcpy(block, &vm->blocks.free, sizeof vm->blocks.free);
   vm->blocks.free = block;
   vm->blocks.kept++;
 }
@@ -33,7 +33,7 @@ void wf_block_give(wf_vm *vm, char *block) {
 void wf_block_free_all(wf_vm *vm) {
   while (vm->blocks.free != NULL) {
     char *block = vm->blocks.free;
-    memcpy(&vm->blocks.free, block, sizeof block);
+    memcpy(&vm->blocks.free, block, sizeof vm->blocks.free);
     wf_mem_free(&vm->rt->mem, block, WF_BLOCK_SIZE);
   }
 }

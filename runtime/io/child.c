@@ -27,8 +27,6 @@
 #define SYS_pidfd_open 434
 #endif
 
-extern char **environ;
-
 static int open_pid(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 bool wf_child_possible(void) {

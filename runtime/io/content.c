@@ -94,7 +94,7 @@ static int read_all(content *c, size_t size) {
 
 static void run_read(wf_call *call) {
   content *c = of(call);
-  struct stat st;
+  struct stat st = {0};
   if (c->fd < 0) c->fd = open(c->path, O_RDONLY | O_CLOEXEC);
   int error = c->fd < 0 || fstat(c->fd, &st) != 0 ? errno : 0;
   close_fd(&c->first_fd);
@@ -156,9 +156,9 @@ static int open_temp(content *c) {
   const char *slash = strrchr(target, '/');
   size_t dir = slash != NULL ? (size_t)(slash - target) + 1 : 0;
   for (int i = 0; i < 100; i++) {
-    uint64_t n = wf_u64_fetch_add(&count, 1, WF_RELAXED);
-    (void)snprintf(name, sizeof name, ".weft-%lx-%llx", (long)getpid(),
-                   (unsigned long long)(wf_clock_machine_ns() + n));
+    unsigned long long n = wf_u64_fetch_add(&count, 1, WF_RELAXED);
+    n += wf_clock_machine_ns();
+    (void)snprintf(name, sizeof name, ".weft-%lx-%llx", (long)getpid(), n);
     char path[PATH_MAX + sizeof name];
     if (dir >= PATH_MAX) return ENAMETOOLONG;
     memcpy(path, target, dir);

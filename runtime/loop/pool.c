@@ -65,7 +65,9 @@ static void finish_locked(wf_pool_job *job) {
 }
 
 static void run_next_locked(void) {
-  wf_pool_job *job = wf_container_of(wf_list_pop(&pool.queue), wf_pool_job, link);
+  wf_link *next = wf_list_pop(&pool.queue);
+  WF_ASSUME(next != NULL);
+  wf_pool_job *job = wf_container_of(next, wf_pool_job, link);
   pool.active++;
   job->number = ++pool.begun;
   job->state = WF_POOL_RUNS;

@@ -101,21 +101,21 @@ typedef struct wf_vm {
   lua_State *L;             // the scheduler's own state: no task ever runs on it
   lua_State *host;          // the main thread of the Lua state; NULL: not seen yet
   struct wf_task *current;  // the task that runs now, NULL between tasks; the monitor peeks
-  double current_id;     // its number, for compiled code (lua/weft/internal/sync/mutex.lua)
+  double current_id;        // its number, for compiled code (lua/weft/internal/sync/mutex.lua)
   const void *own;       // wf_task.own of the one that ran last: not NULL, its calls have to look
   lua_State *running;    // the innermost coroutine that weft resumed
+  lua_State *broken_at;  // when not chain_ok: the one whose stack holds the C function
   bool chain_ok;         // every coroutine from the task down to `running` can yield
-  lua_State *broken_at;  // when not: the one whose stack holds the C function
   bool main_failed;      // main has ended by an error that weft.on_panic's function got
   bool stop;             // run no further task: main has ended, or a panic
   atomic_bool interrupted;    // wf_hooks.interrupt is to be called (sched/worker.c)
   bool hog;                   // set by the monitor: the slice is to be reported when it ends
+  bool busy;                  // a run or a step is under way
   uint8_t task_flags;         // of a new task
   uint32_t depth;             // of coroutines in coroutines, on the C stack now
-  const char *stack_base;     // where the first of these was resumed, on the C stack
+  int error_depth;            // the depth of the stack at error_at, INT32_MAX: it left a coroutine
   const lua_State *error_at;  // the coroutine that the error noted last has reached
-  int error_depth;            // the depth of its stack there, INT32_MAX: it left a coroutine
-  bool busy;                  // a run or a step is under way
+  const char *stack_base;     // where the first of these was resumed, on the C stack
   wf_runq runq;
   wf_preempt preempt;
   wf_clock clock;
@@ -124,7 +124,6 @@ typedef struct wf_vm {
   uint64_t now_ns;            // the clock at the last turn of the loop,
   uint64_t turn_ns;           // and the machine's time
   wf_polls polls;
-  uint32_t answered_at_once;  // calls of io that the system has not kept waiting
   uint64_t batch_ns;  // the coarse clock at the last look at it between tasks
   wf_timers timers;
   wf_task_pool tasks;
@@ -143,14 +142,15 @@ typedef struct wf_vm {
   wf_link held;            // objects that wait for something (task/obj.h)
   const void *recent[WF_VM_RECENT];  // proxies known to be alive, by address (task/obj.h)
   uint64_t objects;                  // shareable objects that still exist
-  bool closing;      // the Lua state is about to go
-  wf_blocks blocks;  // for reading (io/block.h)
-  struct wf_dns *dns;  // once a name has been looked up (io/dns.h)
-  bool orphaned;     // the Lua state is gone; the last object takes the runtime with it
-  int main_ref;      // anchor of L
-  int collected_kb;  // the heap after the last collection that a step has finished
-  int idle_cycles;   // of the collector, still to be finished while the VM has nothing to do
-  bool owns_state;   // lua_close at the end
+  wf_blocks blocks;                  // for reading (io/block.h)
+  struct wf_dns *dns;                // once a name has been looked up (io/dns.h)
+  bool closing;                      // the Lua state is about to go
+  bool orphaned;                     // it is gone; the last object takes the runtime with it
+  bool owns_state;                   // lua_close at the end
+  int main_ref;                      // anchor of L
+  int collected_kb;                  // the heap after the last collection that a step has finished
+  int idle_cycles;  // of the collector, still to be finished while the VM has nothing to do
+  uint32_t answered_at_once;  // calls of io that the system has not kept waiting
   wf_vm_stats stats;
 } wf_vm;
 

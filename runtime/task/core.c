@@ -20,7 +20,6 @@ wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind) {
   wf_u64_init(&core->refs, 1);
   wf_u64_init(&core->uses, 0);
   wf_lock_init(&core->lock, WF_RANK_OBJECT);
-  wf_cycles_add(core);
   return core;
 }
 

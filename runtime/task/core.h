@@ -43,7 +43,7 @@ struct wf_core {
   wf_atomic_u64 uses;    // likewise: see wf_core_use
 };
 
-// With one reference and nothing else in it; NULL when memory is out.
+// With one reference and nothing else in it, known to nobody; NULL when memory is out.
 wf_core *wf_core_new(const wf_mem *mem, const wf_core_kind *kind);
 
 void wf_core_ref(wf_core *core);

@@ -14,8 +14,11 @@
 
 #include "task/core.h"
 
-// Of wf_core_new and the end of a core. Any thread.
+// Other threads may look into the core from now on, under its lock: what it holds has been put
+// there.
 void wf_cycles_add(wf_core *core);
+
+// Of the end of a core, whether it was added or not. Any thread.
 void wf_cycles_remove(wf_core *core);
 
 // How many cores there are.

@@ -101,6 +101,7 @@ static wf_obj *behind(lua_State *L, int idx) {
   if (!known && (lua_type(L, idx) != LUA_TUSERDATA || lua_objlen(L, idx) != sizeof *proxy)) {
     return NULL;
   }
+  WF_ASSUME(proxy != NULL);
   for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
     if (proxy->tag == tags[i]) return proxy->obj;
   }

@@ -73,6 +73,7 @@ static void commit_all(wf_promotion *p, lua_State *L) {
     obj->kind->share->commit(L, obj, lua_gettop(L));
     lua_pop(L, 1);
   }
+  for (size_t i = 0; i < count(p); i++) wf_cycles_add(at(p, i)->core);
   wf_vec_free(&p->vm->rt->mem, &p->objs);
 }
 

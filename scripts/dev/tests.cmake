@@ -64,8 +64,8 @@ if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND NOT WEFT_SANITIZE)
   target_compile_definitions(weft_fuzz PRIVATE WEFT_VERSION="${PROJECT_VERSION}")
   target_compile_options(weft_fuzz PUBLIC -fsanitize=fuzzer-no-link,address)
   target_include_directories(weft_fuzz PUBLIC runtime runtime/include)
-  target_link_libraries(weft_fuzz PUBLIC PkgConfig::LUAJIT PkgConfig::LIBUV Threads::Threads m
-                                         ${CMAKE_DL_LIBS})
+  target_link_libraries(weft_fuzz PUBLIC PkgConfig::LUAJIT PkgConfig::LIBUV PkgConfig::CARES
+                                         Threads::Threads m ${CMAKE_DL_LIBS})
   foreach(source IN LISTS fuzz_targets)
     cmake_path(GET source STEM name)
     add_executable(spec_fuzz_${name} ${source})

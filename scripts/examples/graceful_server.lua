@@ -1,29 +1,25 @@
 -- SPDX-License-Identifier: MIT
--- A server that stops in good order: it takes no new connections, lets what is under way finish,
--- and cuts off what has not finished by a deadline.
---
--- The context that stops it comes from SIGTERM where there is weft.signal; here, so that the
--- program ends by itself, a client asks for it with the request "stop".
+-- A server that stops in good order on SIGTERM (or Ctrl-C): it takes no new connections, lets what
+-- is under way finish, and cuts off what has not finished by a deadline. So that the program ends
+-- by itself, it sends itself the signal while two requests are under way.
 
 local weft = require "weft"
-local net, context = weft.net, weft.context
+local net, signal = weft.net, weft.signal
 
 local GRACE = 0.3
 
-local stopping, stop = context.with_cancel(context.background())
+local stopping = signal.context(weft.context.background(), "SIGTERM", "SIGINT")
 local listener = assert(net.listen("tcp", "127.0.0.1:0"))
+local begun = weft.chan(2)
 
--- A request is a number of seconds to work for, or "stop".
+-- A request is a number of seconds to work for.
 local function handle(conn, ctx)
   for request in conn:lines() do
-    if request == "stop" then
-      stop("a client asked for it")
-    else
-      local ok, err = weft.sleep(tonumber(request), ctx) -- the work
-      if not ok then
-        print("gave up on " .. request .. ": " .. err)
-        return
-      end
+    begun:send(request)
+    local ok, err = weft.sleep(tonumber(request), ctx) -- the work
+    if not ok then
+      print("gave up on " .. request .. ": " .. err)
+      return
     end
     conn:write("done ", request, "\n")
   end
@@ -41,10 +37,12 @@ end
 
 local server = weft.async(net.serve, listener, handle, { ctx = stopping, grace = GRACE })
 local quick, slow = weft.async(ask, "0.1"), weft.async(ask, "60")
-weft.sleep(0.05) -- both are under way by now
-print(ask("stop"))
-print("new:   " .. ask("0"))
+begun:recv()
+begun:recv()
+assert(weft.process.run { "sh", "-c", "kill -TERM $PPID" })
+stopping:done():recv()
+print("stopping: " .. stopping:cause())
 print("quick: " .. quick:await())
+print("new:   " .. ask("0"))
 print("slow:  " .. slow:await())
 print("server: " .. tostring((select(2, server:await()))))
-print("cause: " .. stopping:cause())
