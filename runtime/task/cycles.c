@@ -40,10 +40,11 @@ void wf_cycles_add(wf_core *core) {
 }
 
 void wf_cycles_remove(wf_core *core) {
-  if (!wf_link_in_list(&core->all)) return;
   wf_lock_acquire(&lock);
-  wf_list_remove(&core->all);
-  ncores--;
+  if (wf_link_in_list(&core->all)) {
+    wf_list_remove(&core->all);
+    ncores--;
+  }
   wf_lock_release(&lock);
 }
 

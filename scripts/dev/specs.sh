@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # scripts/dev/specs.sh KIND TREE [PATTERN]
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
+#   cores   those of lua in which several cores have a hand in one object
 #   c       the programs of spec/c and spec/embed; of spec/model in the release tree, as they are
 #           the same in every tree
 #   memcheck  those of c and lua, at the same time, under valgrind (memcheck.sh): with WEFT_LONG
@@ -163,6 +164,11 @@ case $kind in
 lua)
     export LSAN_OPTIONS=suppressions=$dev/lsan.supp:print_suppressions=0
     run_lua_specs
+    ;;
+cores)
+    files=(spec/{context_cores,context_random,shared_chan,shared_random,sync_cores}_spec.lua)
+    [[ -z ${WEFT_LONG:-} ]] || files+=(spec/{spawn,blocking,on_vm}_spec.lua)
+    run_busted "cores, seed $seed" "${files[@]}"
     ;;
 c) run_c_specs ;;
 memcheck) run_memcheck ;;
