@@ -146,14 +146,19 @@ describe('a listener', function()
   it('wakes who accepts when it is closed, and ends the loop', function()
     local l = s.listen()
     local a = s.waiting(function() return l:accept() end)
+    local n, first = 0, weft.chan(1)
     local loop = s.waiting(function()
-      local n = 0
-      for c in l do n = n + 1 c:close() end
+      for c in l do
+        n = n + 1
+        c:close()
+        first:send(true)
+      end
       return n
     end)
     net.dial('tcp', l:addr()):close()
     net.dial('tcp', l:addr()):close()
     a:await():close()
+    first:recv()
     assert.is_true(l:close())
     assert.are.equal(1, loop:await())
     assert.are.same({ nil, 'closed' }, { l:accept() })
