@@ -317,6 +317,4 @@ function net.lookup(host, opts, ctx)
   return raw.import("lookup").of(host, family, "lookup", host, ctx, resolver)
 end
 
-net._ = tostring
-
 return net

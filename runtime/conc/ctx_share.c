@@ -21,14 +21,7 @@ static void open_end(wf_mail *mail) {
 
 // A VM that has not used contexts yet gets their module.
 static void push_module_value(wf_vm *vm, lua_State *L, wf_vm_ref ref) {
-  if (vm->refs[ref] == LUA_NOREF) {
-    wf_vm_push_ref(vm, L, WF_REF_RAW);
-    lua_getfield(L, -1, "require");
-    lua_pushliteral(L, "weft.context");
-    lua_call(L, 1, 0);
-    lua_pop(L, 1);
-  }
-  wf_vm_push_ref(vm, L, ref);
+  wf_core_push_ref_of(vm, L, ref, "weft.context");
 }
 
 static void set_flag(lua_State *L, const char *name) {

@@ -25,14 +25,7 @@ static const char *refuse(const wf_obj *obj) {
 // Pushes the table of the metatables of what has crossed, by type; weft.sync, which fills it, has
 // perhaps not been loaded in this VM.
 static void push_types(wf_vm *vm, lua_State *L) {
-  if (vm->refs[WF_REF_SYNC_TYPES] == LUA_NOREF) {
-    wf_vm_push_ref(vm, L, WF_REF_RAW);
-    lua_getfield(L, -1, "require");
-    lua_pushliteral(L, "weft.sync");
-    lua_call(L, 1, 0);
-    lua_pop(L, 1);
-  }
-  wf_vm_push_ref(vm, L, WF_REF_SYNC_TYPES);
+  wf_core_push_ref_of(vm, L, WF_REF_SYNC_TYPES, "weft.sync");
 }
 
 static wf_sync_type type_of(const wf_core *core);

@@ -5,10 +5,10 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <time.h>
 
 #include "base/lock.h"
+#include "base/thread.h"
 
 enum { MAX_THREADS = 64, LEAST = 4, MOST = 16, STACK_BYTES = 256 * 1024 };
 
@@ -119,21 +119,11 @@ static void *thread_main(void *arg) {
   return NULL;
 }
 
-// 0 or an errno. Signals are for the program's own threads.
+// 0 or an errno.
 static int add_thread_locked(void) {
   if (pool.threads > pool.base + pool.hung || pool.threads >= MAX_THREADS) return 0;
   pthread_t thread;
-  pthread_attr_t attr;
-  int rc = pthread_attr_init(&attr);
-  if (rc != 0) return rc;
-  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-  sigset_t all, before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  rc = pthread_create(&thread, &attr, thread_main, NULL);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  (void)pthread_attr_destroy(&attr);
+  int rc = wf_thread_start(&thread, STACK_BYTES, thread_main, NULL);
   if (rc == 0) pool.threads++;
   return rc;
 }

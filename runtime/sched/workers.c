@@ -2,11 +2,11 @@
 #include "sched/workers.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/peek.h"
+#include "base/thread.h"
 #include "sched/cores.h"
 #include "sched/runtime.h"
 #include "sched/turn.h"
@@ -65,20 +65,8 @@ static void *thread_main(void *arg) {
   return NULL;
 }
 
-// Signals are for the program's own threads.
 static int create_thread(wf_worker *w) {
-  pthread_attr_t attr;
-  int rc = pthread_attr_init(&attr);
-  if (rc != 0) return rc;
-  (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-  (void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-  sigset_t all, before;
-  (void)sigfillset(&all);
-  (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-  rc = pthread_create(&w->thread, &attr, thread_main, w);
-  (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-  (void)pthread_attr_destroy(&attr);
-  return rc;
+  return wf_thread_start(&w->thread, STACK_BYTES, thread_main, w);
 }
 
 static int start_locked(wf_workers *workers, wf_worker *w) {

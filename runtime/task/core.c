@@ -153,3 +153,14 @@ void wf_core_push(wf_vm *vm, lua_State *L, wf_core *core) {
   core->kind->push(vm, L, core);
   wf_core_remember(vm, L, core, lua_gettop(L));
 }
+
+void wf_core_push_ref_of(wf_vm *vm, lua_State *L, wf_vm_ref ref, const char *module) {
+  if (vm->refs[ref] == LUA_NOREF) {
+    wf_vm_push_ref(vm, L, WF_REF_RAW);
+    lua_getfield(L, -1, "require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 0);
+    lua_pop(L, 1);
+  }
+  wf_vm_push_ref(vm, L, ref);
+}

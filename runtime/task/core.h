@@ -72,6 +72,10 @@ bool wf_core_copy_label(wf_core *core, struct wf_obj *stub);
 // when memory is out.
 void wf_core_push(wf_vm *vm, lua_State *L, wf_core *core);
 
+// Pushes what one of weft's own modules keeps under `ref`; loads the module when this VM has not
+// used it yet. Raises what that raises.
+void wf_core_push_ref_of(wf_vm *vm, lua_State *L, wf_vm_ref ref, const char *module);
+
 // Makes what stands at idx the known proxy in the VM, as long as it lives. Raises when memory is
 // out.
 void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx);
