@@ -112,6 +112,32 @@ describe('blocking', function()
     ]], '65 66 67 68 69 70\n')
   end)
 
+  -- The thread ends after five seconds without a call, slowly, and main comes to rest meanwhile.
+  it('a thread that ends as the last one awake leaves the clock moving', function()
+    prints([[
+      local path = os.tmpname()
+      os.remove(path)
+      weft.blocking(function(name)
+        local held = newproxy(true)
+        getmetatable(held).__gc = function()
+          io.open(name, 'w'):close()
+          local start = os.clock()
+          while os.clock() - start < 0.3 do end
+        end
+        rawset(_G, 'held', held)
+      end, path)
+      local ends
+      repeat
+        weft.sleep(1e-3)
+        ends = io.open(path)
+      until ends
+      ends:close()
+      os.remove(path)
+      weft.sleep(1)
+      print 'goes on'
+    ]], 'goes on\n', { '--clock=virtual' })
+  end)
+
   it('may spawn tasks, which other threads run', function()
     prints([[
       print(weft.blocking(function()

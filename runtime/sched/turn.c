@@ -220,6 +220,11 @@ static bool at_rest(wf_worker *w) {
   return false;
 }
 
+void wf_turn_rest(wf_worker *w) {
+  while (wf_idle_quiet(&w->rt->workers->idle) && at_rest(w)) {
+  }
+}
+
 static void wait_on_loop(wf_worker *w, uint64_t timeout) {
   if (w->index == 0) wf_monitor_sleep(w);
   wf_loop_wait(&w->loop, timeout);

@@ -20,6 +20,10 @@ void wf_turn_share(wf_worker *worker);
 // The worker has something to do: whoever is left searches in its place.
 void wf_turn_found(wf_worker *worker);
 
+// The worker has announced its sleep, has no timers and gives its thread up: it is quiet from
+// here on. When it was the last one, time moves on for the others, or worker 0 hears of the end.
+void wf_turn_rest(wf_worker *worker);
+
 // Moves virtual clocks to the next timer of all VMs, if all other workers are quiet.
 bool wf_turn_jump(wf_worker *worker);
 

@@ -40,11 +40,12 @@ uint64_t wf_workers_steals(const wf_runtime *rt) {
 
 // Threads -------------------------------------------------------------------------------------
 
-// The thread has yet to be started: asleep, as far as others can see.
+// It has no thread, or none any more: asleep, as far as others can see. (Those that wf_turn_rest
+// may wake have one: no wake comes to want the lock.)
 static void put_to_sleep(wf_workers *workers, wf_worker *w) {
   wf_idle_announce(&workers->idle, w->index, false);
   while (!wf_inbox_doze(&w->inbox)) (void)wf_worker_open_mail(w);
-  (void)wf_idle_quiet(&workers->idle);
+  wf_turn_rest(w);
 }
 
 static void *thread_main(void *arg) {
