@@ -54,13 +54,15 @@ end
 local function finish(self, ok, ...)
   settle(self, ok, ...)
   local list = take_defers()
-  if list then run_defers(list) end
+  if list then return leave(self, run_defers(list)) end
   return leave(self)
 end
 
 local function run(self, fn, ...)
   return finish(self, protect(fn, ...))
 end
+
+task.lands(run, finish, 1)
 
 local function await(self, future) return settle(self, futures.outcome(future)) end
 

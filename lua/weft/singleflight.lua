@@ -4,7 +4,8 @@
 local _, raw = ...
 
 local setmetatable, error = setmetatable, error
-local protect = raw.import("task").protect
+local task = raw.import "task"
+local protect = task.protect
 local args = raw.import "args"
 
 ---@class weft.singleflight
@@ -64,6 +65,8 @@ function Flights:call(key, fn, ctx)
   calls[key] = call
   return land(calls, key, call, protect(fn))
 end
+
+task.lands(Flights.call, land, 3)
 
 -- The next call with this key calls its function, whether or not one is under way.
 ---@param key any

@@ -79,9 +79,10 @@ static int l_take_defers(lua_State *L) {
   return 1;
 }
 
-// set_run_defers(run_defers, overdue, reclaim)
+// set_run_defers(run_defers, overdue, reclaim, landings)
 static int l_set_run_defers(lua_State *L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
+  wf_vm_set_ref(wf_door_vm(L), L, WF_REF_LANDINGS);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_RECLAIM);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_OVERDUE);
   wf_vm_set_ref(wf_door_vm(L), L, WF_REF_RUN_DEFERS);

@@ -175,6 +175,7 @@ typedef enum wf_vm_ref {
   WF_REF_RUN_DEFERS,    // lua/weft/internal/task.lua: run_defers
   WF_REF_OVERDUE,       // lua/weft/internal/task.lua: overdue
   WF_REF_RECLAIM,       // lua/weft/internal/task.lua: reclaim
+  WF_REF_LANDINGS,      // task/unwind.h
   WF_REF_ON_PANIC,      // weft.on_panic's function, or LUA_NOREF
   WF_REF_PROXY_MT,      // of userdata proxies that are hidden in a table
   WF_REF_CHAN_MT,       // of unbuffered channels

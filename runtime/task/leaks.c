@@ -12,6 +12,7 @@
 #include "task/park.h"
 #include "task/remote.h"
 #include "task/task.h"
+#include "task/unwind.h"
 
 typedef struct roots {
   wf_mark *mark;
@@ -119,25 +120,29 @@ static void push_begun(lua_State *L, const wf_task *task) {
   lua_pushnil(L);
 }
 
-// Pushes the coroutine that ends the task, with its function and four values, or false when there
-// is nothing left to run.
+enum { END_ARGS = 6 };
+
+// Pushes the coroutine that ends the task, with its function and the values for it, or false when
+// there is nothing left to run.
 static void push_end(lua_State *L, wf_task *task, const char *trace) {
   wf_vm *vm = task->vm;
+  int top = lua_gettop(L);
   push_begun(L, task);
-  if (lua_isnil(L, -1) && task->defers == LUA_NOREF) {
-    lua_pop(L, 1);
+  wf_unwind_push(L, task);
+  if (task->defers == LUA_NOREF && lua_isnil(L, -1) && lua_isnil(L, -2) && lua_isnil(L, -3)) {
+    lua_settop(L, top);
     lua_pushboolean(L, 0);
     return;
   }
   lua_State *co = lua_newthread(L);
-  lua_insert(L, -2);
+  lua_insert(L, top + 1);
   wf_vm_push_ref(vm, L, WF_REF_RECLAIM);
-  lua_insert(L, -2);
+  lua_insert(L, top + 2);
   lua_pushboolean(L, (task->flags & WF_TASK_FAILED) != 0);
   lua_pushfstring(L, "task %d was reclaimed: nothing could wake it from its %s", (int)task->id,
                   wf_task_state_name(task));
   lua_pushstring(L, trace);
-  lua_xmove(L, co, 5);
+  lua_xmove(L, co, END_ARGS + 1);
 }
 
 static bool end_task(lua_State *L, wf_task *task) {
@@ -149,7 +154,7 @@ static bool end_task(lua_State *L, wf_task *task) {
   }
   task->flags |= WF_TASK_DEFERRING;
   wf_task_renew(L, task);
-  wf_ready(task, 4);
+  wf_ready(task, END_ARGS);
   return true;
 }
 

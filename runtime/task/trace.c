@@ -88,9 +88,9 @@ void wf_trace_push_failed(lua_State *L, lua_State *co, int err) {
   lua_pop(L, 3);
 }
 
-// The coroutine that `co`, parked in our `resume`, has resumed: the first local of the Lua frame
-// that called the C function in which it is suspended (lua/weft/internal/coroutine.lua).
-static lua_State *resumed_by(lua_State *co) {
+// It is the first local of the Lua frame that called the C function in which `co` is suspended
+// (lua/weft/internal/coroutine.lua).
+lua_State *wf_trace_resumed_by(lua_State *co) {
   lua_Debug ar;
   if (lua_getstack(co, 1, &ar) == 0 || lua_getinfo(co, "S", &ar) == 0) return NULL;
   if (!wf_site_is_own(&ar) || lua_getlocal(co, &ar, 1) == NULL) return NULL;
@@ -106,7 +106,7 @@ void wf_trace_push_task(lua_State *L, wf_task *task) {
   int n = 0;
   for (lua_State *co = task->co; co != NULL && n < MAX_NESTED; n++) {
     chain[n] = co;
-    co = co != task->at ? resumed_by(co) : NULL;
+    co = co != task->at ? wf_trace_resumed_by(co) : NULL;
   }
   luaL_checkstack(L, 2 * n + 4, NULL);
   int pushed = 0;

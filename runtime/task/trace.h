@@ -18,6 +18,9 @@ void wf_trace_push_failed(lua_State *L, lua_State *co, int err);
 // The same for a task that does not run: with the coroutines it is parked in.
 void wf_trace_push_task(lua_State *L, struct wf_task *task);
 
+// The coroutine that `co`, parked in our `resume`, has resumed.
+lua_State *wf_trace_resumed_by(lua_State *co);
+
 // For the task that runs now, from `level` of L on.
 void wf_trace_push_running(struct wf_vm *vm, lua_State *L, int level);
 

@@ -3,9 +3,10 @@
 local _, raw = ...
 
 local type, floor, pcall, error = type, math.floor, pcall, error
-local protect = raw.import("task").protect
+local task = raw.import "task"
+local protect = task.protect
 local parallel = raw.import("future").parallel
-local WAIT_AWAIT = 3  -- runtime/lib/queue.c: wait_kinds
+local WAIT_AWAIT = raw.waits.await
 local DEFAULT_LIMIT = 16
 
 local function options(name, opts, default)
@@ -41,17 +42,27 @@ local function do_item(job, i)
   end
 end
 
--- A worker: takes the next item until there are none, one has failed or the context has ended.
-local function work(job)
+-- A worker takes the next item until there are none, one has failed or the context has ended.
+local function do_items(job, at)
   while not job.failed and job.next <= job.n and not (job.ctx and raw.ctx_ended(job.ctx)) do
     local i = job.next
-    job.next = i + 1
-    local ok, err = protect(do_item, job, i)
-    if not ok then fail(job, err, i) end
+    job.next, at.i = i + 1, i
+    do_item(job, i)
   end
+end
+
+local function leave(job, at, ok, err)
+  if not ok then fail(job, err, at.i) end
   job.running = job.running - 1
   if job.running == 0 then raw.queue_wake(job.queue, 1) end
 end
+
+local function work(job)
+  local at = { i = 0 }
+  return leave(job, at, protect(do_items, job, at))
+end
+
+task.lands(work, leave, 2)
 
 local function start(job, workers, ctx)
   for _ = 1, workers do

@@ -52,16 +52,37 @@ end
 -- What becomes of those who await a task that is reclaimed; internal/future.lua sets it.
 M.forsake = nil
 
--- The last turn of a task that nothing could wake: the deferred calls that are left, in `list`
--- when it was in the middle of them. A failed one has its failure in there, which goes its way.
-local function reclaim(list, failed, err, trace)
+-- function -> { handler, how many values } (runtime/task/unwind.h)
+local landings = { [M.protect] = true }
+
+-- fn calls `handler` with n values and what `protect` returns, or run_defers. When a task is
+-- reclaimed in there, the handler is called all the same.
+function M.lands(fn, handler, n) landings[fn] = { handler, n } end
+
+local function unwind(calls, why)
+  for i = 1, calls and #calls or 0 do
+    local call = calls[i]
+    call[call.n + 1], call[call.n + 2] = false, why
+    local ok, err = M.protect(call[1], unpack(call, 2, call.n + 2))
+    if not ok and err ~= why then
+      raw.log(("weft: clean-up of a reclaimed task failed: %s\n"):format(raw.error_text(err)))
+    end
+  end
+end
+
+-- The last turn of a task that nothing could wake: the clean-up of the calls that it was in, and
+-- its deferred calls, those in `list` when it was in the middle of them. `outer` is then the
+-- clean-up of the calls around that. A failed task has its failure in the list: it goes its way.
+local function reclaim(list, inner, outer, failed, why, trace)
+  unwind(inner, why)
   list = list or raw.take_defers()
   if failed then return M.run_defers(list, list.err, list.trace) end
   local future = list and list.future
   M.run_defers(list)
-  if future then M.forsake(future, err, trace) end
+  unwind(outer, why)
+  if future then M.forsake(future, why, trace) end
 end
 
-raw.set_run_defers(M.run_defers, overdue, reclaim)
+raw.set_run_defers(M.run_defers, overdue, reclaim, landings)
 
 return M

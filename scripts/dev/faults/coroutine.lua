@@ -52,7 +52,7 @@ return {
 
   { file = "runtime/task/trace.c",
     { "stacks show the outermost coroutine only", "inspect coroutine",
-      "co = co != task->at ? resumed_by(co) : NULL;", "co = NULL;" },
+      "co = co != task->at ? wf_trace_resumed_by(co) : NULL;", "co = NULL;" },
     { "weft's own frames are in tracebacks", "trace",
       "} else if (!starts(line, OWN_LINE)) {", "} else {" },
     { "tracebacks name what weft calls and not what the script called", "trace examples",

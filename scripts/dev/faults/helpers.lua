@@ -24,7 +24,7 @@ return {
     { "a group's limit changes while tasks run", "errgroup",
       "if self.running > 0 then", "if self.running > 5 then" },
     { "a group's wait comes back before deferred calls", "errgroup",
-      "  if list then run_defers(list) end\n  return leave(self)\n",
+      "  if list then return leave(self, run_defers(list)) end\n  return leave(self)\n",
       "  leave(self)\n  if list then run_defers(list) end\n" },
   },
 

@@ -77,7 +77,7 @@ return {
       "    if (!found || lua_getlocal(co, &ar, 1) == NULL) continue;\n",
         "    if (!found || level >= 0) continue;\n" },
     { "deferred calls of reclaimed tasks do not run", "leaks_reclaim",
-      "if (lua_isnil(L, -1) && task->defers == LUA_NOREF) {", "if (task->slot < 0xffff) {" },
+      "if (task->defers == LUA_NOREF && lua_isnil", "if (task->slot < 0xffff || lua_isnil" },
     { "reclaimed tasks stay in the queues", "leaks_reclaim", "  wf_claim(task);\n  if (!lua",
       "  if (!lua" },
     { "main is reclaimed", "leaks_objects",
@@ -134,7 +134,7 @@ return {
 
   { file = "lua/weft/internal/task.lua",
     { "who awaits a reclaimed task waits on", "leaks_reclaim",
-      "  if future then M.forsake(future, err, trace) end\n", "" },
+      "  if future then M.forsake(future, why, trace) end\n", "" },
   },
 
   { file = "lua/weft/internal/future.lua",

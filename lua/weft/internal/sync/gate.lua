@@ -9,7 +9,8 @@ local _, raw = ...
 
 local class = raw.import "sync.class"
 local type, getmetatable, error = type, getmetatable, error
-local protect = raw.import("task").protect
+local task = raw.import "task"
+local protect = task.protect
 local scope, scoped = raw.import "scope", raw.scoped
 local queue_wait, queue_grant = scope.bare.queue_wait, raw.queue_grant
 
@@ -93,6 +94,7 @@ function M.with(near, far, astray, name, acquire, release)
     self[acquire](self)
     return after_with(self, release, protect(fn, ...))
   end
+  task.lands(method, after_with, 2)
   near[name], far[name] = method, method
 end
 

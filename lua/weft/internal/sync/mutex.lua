@@ -4,7 +4,8 @@ local _, raw = ...
 
 local class, gate = raw.import "sync.class", raw.import "sync.gate"
 local type, getmetatable, error = type, getmetatable, error
-local protect = raw.import("task").protect
+local task = raw.import "task"
+local protect = task.protect
 local check, scoped = raw.import("scope").check, raw.scoped
 local raise = raw.raise
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
@@ -93,6 +94,8 @@ function Mutex:with(fn, ...)
   self:lock()
   return after_with(self, protect(fn, ...))
 end
+
+task.lands(Mutex.with, after_with, 1)
 
 -- Who gives up holds nobody back: there is only one unit.
 local function after_wait(ok, err, mark)

@@ -6,7 +6,8 @@ local _, raw = ...
 local class = raw.import "sync.class"
 local type, getmetatable, error, select, unpack = type, getmetatable, error, select, unpack
 local pcall = pcall
-local protect = raw.import("task").protect
+local task = raw.import "task"
+local protect = task.protect
 local queue_wait, queue_wake = raw.queue_wait, raw.queue_wake
 local ALL = math.huge
 local WAIT = raw.waits.once
@@ -81,6 +82,8 @@ function Once:call(fn, ...)
   return after_call(self, protect(fn, ...))
 end
 
+task.lands(Once.call, after_call, 1)
+
 local function give(ok, ...)
   if not ok then error((...), 0) end
   return ...
@@ -107,6 +110,8 @@ function Once:outcome_of(fn, fname)
   if not outcome then error("not enough memory", 0) end
   return give(unpack(outcome, 1, outcome.n))
 end
+
+task.lands(Once.outcome_of, after_value, 1)
 
 Shared.call, Shared.outcome_of = Once.call, Once.outcome_of
 
