@@ -63,6 +63,7 @@ local function run(self, fn, ...)
 end
 
 task.lands(run, finish, 1)
+task.lands(finish, leave, 1)
 
 local function await(self, future) return settle(self, futures.outcome(future)) end
 

@@ -57,7 +57,8 @@ static void let_go(wf_obj *obj) { settle((after *)obj); }
 
 static void destroy(wf_obj *obj) {
   after *a = (after *)obj;
-  if (obj->core != NULL && core_of(a)->after == a) core_of(a)->after = NULL;
+  if (obj->core == NULL || core_of(a)->worker != obj->vm->worker) return;
+  if (core_of(a)->after == a) core_of(a)->after = NULL;
 }
 
 // Sharing -------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@
 // cancels, completes or is late. Then it posts mail to the other VMs with a stub. Until that is
 // opened they see the end all the same, as who asks looks at the cores on the way up
 // (wf_ctx_look): when `cancel` has returned, every core says so. A deadline is a timer of each
-// VM.
+// VM, on that VM's clock: where one goes by game time (weft.step) it is due as much later there as
+// that lags behind, and whoever comes to it first ends the context for all.
 //
 // Nothing here knows of Lua, and everything may be called by any thread that has a reference.
 // Orders: the state is stored with release after the cause, and read with acquire.
@@ -42,8 +43,8 @@ typedef struct wf_ctx_core {
   wf_core core;
   // Written before others know of it; parent and messages under the lock.
   wf_core *parent;       // counted: the context that it was derived from; NULL: it is a root
-  uint64_t deadline_ns;  // as in the node
-  double at;             // the deadline as scripts see it,
+  uint64_t deadline_ns;  // as in the node, on the clock that all VMs have in common
+  double at;             // the deadline as scripts see it, likewise,
   bool has_at;           // if it has one of its own
   bool cut;              // it does not end with its parent
   bool has_value, has_deadline_cause;

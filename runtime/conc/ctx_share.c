@@ -11,6 +11,21 @@
 
 static _Noreturn void no_memory(lua_State *L) { wf_site_raise(L, "not enough memory"); }
 
+// By how much the VM's clock is ahead of the one that all VMs have in common: it is not, but for
+// game time (weft.step), which is the main VM's alone.
+static int64_t ahead_ns(const wf_vm *vm) {
+  if (!vm->clock.is_virtual || vm->rt->is_virtual) return 0;
+  return (int64_t)(wf_clock_now(&vm->clock) - wf_clock_machine_ns());
+}
+
+static double ahead_s(const wf_vm *vm) { return (double)ahead_ns(vm) / (double)WF_NS_PER_S; }
+
+// The core's deadline on the VM's clock.
+static uint64_t deadline_in(const wf_vm *vm, const wf_ctx_core *core) {
+  int64_t at = (int64_t)core->deadline_ns + ahead_ns(vm);
+  return at > 0 ? (uint64_t)at : 0;
+}
+
 // An end that comes from another core.
 static void open_end(wf_mail *mail) {
   wf_ctx *ctx = wf_ctx_link_opened(wf_container_of(mail, wf_ctx_link, mail));
@@ -43,7 +58,9 @@ static void attach(lua_State *L, wf_ctx *ctx, wf_ctx_core *core) {
   wf_ctx_link_join(link, core, ctx);
   if (!wf_core_copy_label(&core->core, &ctx->obj)) no_memory(L);
   wf_ctx_look(L, ctx);
-  if (core->deadline_ns != WF_NEVER) wf_ctx_set_deadline(L, ctx, core->deadline_ns);
+  if (core->deadline_ns != WF_NEVER) {
+    wf_ctx_set_deadline(L, ctx, deadline_in(ctx->obj.vm, core));
+  }
 }
 
 // Puts the table of a stub in place of its parent's, which is on top.
@@ -59,7 +76,7 @@ static void make_stub(wf_vm *vm, lua_State *L, wf_ctx_core *core) {
   if (core->has_value) set_flag(L, "packed");
   if (core->has_at) {
     lua_pushliteral(L, "at");
-    lua_pushnumber(L, core->at);
+    lua_pushnumber(L, core->at + ahead_s(vm));
     lua_rawset(L, -3);
   }
   push_module_value(vm, L, WF_REF_CONTEXT_MT);
@@ -139,7 +156,9 @@ static wf_core *make(const wf_obj *obj) {
   wf_ctx_end_state end = {.state = (wf_ctx_state)ctx->state, .own = ctx->own_end};
   wf_ctx_core *core = wf_ctx_core_new(wf_obj_mem(obj), &kind, end);
   if (core == NULL) return NULL;
-  if (wf_timer_armed(&ctx->timer)) core->deadline_ns = ctx->deadline_ns;
+  if (wf_timer_armed(&ctx->timer)) {
+    core->deadline_ns = ctx->deadline_ns - (uint64_t)ahead_ns(obj->vm);
+  }
   core->first = wf_ctx_link_new(wf_obj_mem(obj), open_end);
   if (core->first != NULL) return &core->core;
   wf_core_unref(&core->core);
@@ -211,7 +230,7 @@ static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
   }
   core->cut = push_field(L, self, "cut");
   core->has_at = push_field(L, self, "at");
-  if (core->has_at) core->at = lua_tonumber(L, -1);
+  if (core->has_at) core->at = lua_tonumber(L, -1) - ahead_s(obj->vm);
   fill_parent(p, L, self, core);
   fill_value(p, L, self, core);
   core->has_deadline_cause = fill_message(p, L, self, "deadline_cause", "cause of its deadline",

@@ -73,12 +73,17 @@ static bool same_key(const wf_dict_key *a, const wf_dict_key *b) {
 
 // Under the lock ------------------------------------------------------------------------------
 
-// The link to the entry with the key, or the one at the end of its slot; NULL: there are no slots.
-static wf_dict_entry **find(wf_dict *dict, const wf_dict_key *key, uint64_t hash) {
+// The link to the entry with the key; NULL: it is not there.
+static wf_dict_entry **find_link(wf_dict *dict, const wf_dict_key *key, uint64_t hash) {
   if (dict->nslots == 0) return NULL;
   wf_dict_entry **at = &dict->slots[hash & (dict->nslots - 1)];
   while (*at != NULL && ((*at)->hash != hash || !same_key(&(*at)->key, key))) at = &(*at)->next;
-  return at;
+  return *at != NULL ? at : NULL;
+}
+
+static wf_dict_entry *find(wf_dict *dict, const wf_dict_key *key, uint64_t hash) {
+  wf_dict_entry **at = find_link(dict, key, hash);
+  return at != NULL ? *at : NULL;
 }
 
 // Notes that the box is in there from now on, or is not any more.
@@ -159,8 +164,8 @@ static wf_box *cut_out(wf_dict *dict, wf_dict_entry **at) {
 wf_box *wf_dict_load(wf_dict *dict, const wf_dict_key *key) {
   uint64_t hash = hash_of(key);
   wf_lock_acquire(&dict->core.lock);
-  wf_dict_entry **at = find(dict, key, hash);
-  wf_box *box = at != NULL && *at != NULL ? get(dict, *at) : NULL;
+  wf_dict_entry *entry = find(dict, key, hash);
+  wf_box *box = entry != NULL ? get(dict, entry) : NULL;
   wf_lock_release(&dict->core.lock);
   return box;
 }
@@ -170,9 +175,9 @@ bool wf_dict_swap(wf_dict *dict, const wf_dict_key *key, wf_box *box, wf_box **b
   bool ok = true;
   *before = NULL;
   wf_lock_acquire(&dict->core.lock);
-  wf_dict_entry **at = find(dict, key, hash);
-  if (at != NULL && *at != NULL) {
-    *before = replace(dict, *at, box);
+  wf_dict_entry *entry = find(dict, key, hash);
+  if (entry != NULL) {
+    *before = replace(dict, entry, box);
   } else {
     ok = insert(dict, key, hash, box);
   }
@@ -183,8 +188,8 @@ bool wf_dict_swap(wf_dict *dict, const wf_dict_key *key, wf_box *box, wf_box **b
 wf_box *wf_dict_delete(wf_dict *dict, const wf_dict_key *key) {
   uint64_t hash = hash_of(key);
   wf_lock_acquire(&dict->core.lock);
-  wf_dict_entry **at = find(dict, key, hash);
-  wf_box *box = at != NULL && *at != NULL ? cut_out(dict, at) : NULL;
+  wf_dict_entry **at = find_link(dict, key, hash);
+  wf_box *box = at != NULL ? cut_out(dict, at) : NULL;
   wf_lock_release(&dict->core.lock);
   return box;
 }
@@ -194,9 +199,9 @@ wf_dict_result wf_dict_add(wf_dict *dict, const wf_dict_key *key, wf_box *box, w
   wf_dict_result result = WF_DICT_NO;
   *actual = NULL;
   wf_lock_acquire(&dict->core.lock);
-  wf_dict_entry **at = find(dict, key, hash);
-  if (at != NULL && *at != NULL) {
-    *actual = get(dict, *at);
+  wf_dict_entry *entry = find(dict, key, hash);
+  if (entry != NULL) {
+    *actual = get(dict, entry);
   } else {
     result = insert(dict, key, hash, box) ? WF_DICT_YES : WF_DICT_NO_MEMORY;
   }
@@ -210,11 +215,11 @@ wf_dict_result wf_dict_compare_and_swap(wf_dict *dict, const wf_dict_key *key, c
   wf_box *before = NULL;
   wf_dict_result result = WF_DICT_NO;
   wf_lock_acquire(&dict->core.lock);
-  wf_dict_entry **at = find(dict, key, hash);
-  if (at == NULL || *at == NULL) {
+  wf_dict_entry *entry = find(dict, key, hash);
+  if (entry == NULL) {
     if (old == NULL) result = insert(dict, key, hash, box) ? WF_DICT_YES : WF_DICT_NO_MEMORY;
-  } else if (old != NULL && wf_box_equal((*at)->box, old)) {
-    before = replace(dict, *at, box);
+  } else if (old != NULL && wf_box_equal(entry->box, old)) {
+    before = replace(dict, entry, box);
     result = WF_DICT_YES;
   }
   wf_lock_release(&dict->core.lock);

@@ -32,7 +32,7 @@ static void visit(wf_obj *obj, wf_mark *m) {
   for (wf_scope *scope = (wf_scope *)obj; scope != NULL; scope = scope->outer) {
     if (&scope->own.obj != obj && !wf_mark_part(m, &scope->own.obj)) return;
     wf_mark_anchor(m, scope->own.context);
-    wf_mark_obj(m, &scope->node->obj);
+    if (scope->node != NULL) wf_mark_obj(m, &scope->node->obj);  // or memory was out
   }
 }
 

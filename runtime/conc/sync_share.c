@@ -3,6 +3,7 @@
 #include "conc/sync_share.h"
 
 #include <lauxlib.h>
+#include <math.h>
 
 #include "conc/share.h"
 #include "conc/sync.h"
@@ -76,7 +77,7 @@ static _Noreturn void overwritten(lua_State *L) {
 // The integer at self[field], which has to lie between these.
 static int64_t get_integer(lua_State *L, int self, int field, int64_t min, int64_t max) {
   lua_rawgeti(L, self, field);
-  double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : (double)max + 1;
+  double v = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : NAN;
   lua_pop(L, 1);
   if (!(v >= (double)min && v <= (double)max)) overwritten(L);
   return (int64_t)v;

@@ -7,6 +7,7 @@
 #include "lib/lib.h"
 #include "sched/runtime.h"
 #include "task/codec.h"
+#include "task/guard.h"
 #include "task/promote.h"
 #include "task/scalar.h"
 
@@ -50,11 +51,11 @@ typedef struct give_job {
   const wf_box *box;
 } give_job;
 
-static int push_values(lua_State *L) {
-  const give_job *job = lua_touserdata(L, 1);
-  lua_settop(L, 0);
+static int push_values(lua_State *L, void *ud) {
+  const give_job *job = ud;
+  int top = lua_gettop(L);
   wf_sync_push_values(job->vm, L, job->box);
-  return lua_gettop(L);
+  return lua_gettop(L) - top;
 }
 
 // Returns the values in the box, which is the caller's; nil for NULL. What raises must not lose
@@ -77,9 +78,7 @@ static int give(wf_vm *vm, lua_State *L, wf_box *box) {
     return lua_gettop(L) - top;
   }
   give_job job = {.vm = vm, .box = box};
-  lua_pushcfunction(L, push_values);
-  lua_pushlightuserdata(L, &job);
-  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  int status = wf_guard(vm, L, push_values, &job, 0, LUA_MULTRET);
   wf_box_unref(box);
   if (status != 0) lua_error(L);
   return lua_gettop(L) - top;
