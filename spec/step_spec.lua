@@ -158,6 +158,46 @@ describe('game time', function()
   end)
 end)
 
+describe('deadlines between game time and the time of other cores', function()
+  it('end there after as long as they were given here', function()
+    prints([[
+      local weft = require 'weft'
+      weft.step(1, 1000)
+      local ctx = weft.context.with_timeout(weft.context.background(), 0.05)
+      local f = weft.parallel(function()
+        local left = ctx:deadline() - weft.time.now()
+        ctx:done():recv()
+        return ctx:err(), left > -1 and left <= 0.05 or left
+      end)
+      while not f:done():is_closed() do weft.step(0.01, 0) end  -- game time stands still
+      weft.run(function() print(f:await()) end)
+      print(ctx:err())
+    ]], 'context deadline exceeded\ttrue\ncontext deadline exceeded\n')
+  end)
+
+  it('live on here for what is left of them there, until game time has passed it', function()
+    prints([[
+      local weft = require 'weft'
+      weft.step(1, 1000)
+      local ch, ended = weft.chan(1), weft.chan(1)
+      weft.spawn(function()
+        local ctx = weft.context.with_timeout(weft.context.background(), 60)
+        ch:send(ctx)
+        ctx:done():recv()
+        ended:send(ctx:err())
+      end)
+      while ch:len() == 0 do weft.step(0.01, 0) end
+      local ctx = ch:try_recv()
+      local left = ctx:deadline() - weft.time.now()
+      print(ctx:err(), left > 30 and left <= 60 or left)
+      weft.step(0.01, 61)
+      print(ctx:err())
+      while ended:len() == 0 do weft.step(0.01, 0) end
+      print(ended:try_recv())
+    ]], 'nil\ttrue\n' .. ('context deadline exceeded\n'):rep(2))
+  end)
+end)
+
 describe('weft.so', function()
   it('gives each of its modules, whichever is required first', function()
     for _, name in ipairs { 'time', 'context', 'sync' } do
