@@ -244,6 +244,27 @@ describe('a context in another VM', function()
     assert.is_false(late())
   end)
 
+  it('runs after_func or is stopped there, while both VMs forget that at once', function()
+    local n, ran, stopped, told = 30, 0, 0, weft.chan(30)
+    for _ = 1, n do
+      local ctx, cancel = open()
+      weft.spawn(function(stop)
+        told:send(stop())
+        stop = nil
+        collectgarbage()
+        return stop
+      end, context.after_func(ctx, function() ran = ran + 1 end))
+      if ran % 2 == 0 then weft.yield() end
+      cancel()
+      collectgarbage()
+    end
+    for _ = 1, n do
+      if told:recv() then stopped = stopped + 1 end
+    end
+    settle()
+    assert.equals(n, ran + stopped)
+  end)
+
   it('keeps identity through a chain that is deep', function()
     local ctx, cancel = open()
     local leaf = ctx

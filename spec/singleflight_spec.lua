@@ -181,7 +181,9 @@ describe('singleflight: misuse', function()
     raises(function() g:call(0 / 0, fn) end, "bad argument #1 to 'call' (a key other than nil")
     raises(function() g:call('key') end, "bad argument #2 to 'call' (function expected, got n")
     raises(function() g:call('key', fn, 5) end, "'call' (context expected, got number")
-    raises(function() g:forget(nil) end, "bad argument #1 to 'forget' (a key other than nil")
+    for _, key in ipairs { false, 0 / 0 } do
+      raises(function() g:forget(key or nil) end, "bad argument #1 to 'forget' (a key other than")
+    end
     raises(function() g.call('key', fn) end, "calling 'call' on bad self (singleflight expected")
   end)
 

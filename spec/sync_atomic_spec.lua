@@ -195,3 +195,15 @@ describe('atomics over cores', function()
     assert.same({ 500, 500 }, v:load())
   end)
 end)
+
+it('what a script has put in the place of a count does not cross', function()
+  for _, make in ipairs { weft.sync.int, weft.sync.waitgroup } do
+    for _, v in ipairs { 'x', {}, 0 / 0 } do
+      local object = make()
+      rawset(object, 1, v)
+      local ok, err = pcall(weft.spawn, print, object)
+      assert.is_false(ok)
+      util.has(err, 'the insides of a sync object were overwritten')
+    end
+  end
+end)

@@ -92,6 +92,13 @@ function pipeline.merge(...)
   return self.views[1]
 end
 
+-- So many channels, which all are results of one call.
+local function branches(n, fname)
+  args.integer(n, 2, fname, 1)
+  if n > 1000 then raw.bad_arg(2, fname, "integer up to 1000", n) end
+  return n
+end
+
 local function give_to_all(self, input)
   local v = take(self, input)
   while v ~= nil and stage.give_all(self, v) do v = take(self, input) end
@@ -104,7 +111,7 @@ end
 ---@return weft.Chan ...
 function pipeline.tee(ch, n)
   channel(ch, 1, "tee")
-  local self = stage.new({ ch }, nil, args.integer(n, 2, "tee", 1))
+  local self = stage.new({ ch }, nil, branches(n, "tee"))
   stage.start(self, give_to_all, self.inputs[1])
   return unpack(self.views, 1, n)
 end
@@ -129,7 +136,7 @@ local function itself(v) return v end
 ---@return weft.Chan ...
 function pipeline.partition(ch, n, key)
   channel(ch, 1, "partition")
-  args.integer(n, 2, "partition", 1)
+  branches(n, "partition")
   local by = key == nil and itself or key
   if type(key) == "string" then by = function(v) return v[key] end end
   args.fn(by, 3, "partition", "function or name of a field")

@@ -45,6 +45,10 @@ local function land(calls, key, call, ok, v, err)
   return results(call)
 end
 
+local function check_key(key, fname)
+  if key == nil or key ~= key then raw.bad_arg(1, fname, "a key other than nil and NaN", key) end
+end
+
 -- The value of fn(), and whether others got it too. While fn runs, further calls with this key
 -- wait for its result instead of calling theirs, until ctx ends: nil and its error.
 ---@param key any not nil
@@ -53,7 +57,7 @@ end
 ---@return any value, any shared
 function Flights:call(key, fn, ctx)
   args.self(self, Flights, "call", "g")
-  if key == nil or key ~= key then raw.bad_arg(1, "call", "a key other than nil and NaN", key) end
+  check_key(key, "call")
   args.fn(fn, 2, "call")
   local over, why = raw.ctx_over(ctx, "call", 3)
   if over == nil then return nil, why end
@@ -72,7 +76,7 @@ task.lands(Flights.call, land, 3)
 ---@param key any
 function Flights:forget(key)
   args.self(self, Flights, "forget", "g")
-  if key == nil then raw.bad_arg(1, "forget", "a key other than nil", key) end
+  check_key(key, "forget")
   self.calls[key] = nil
 end
 
