@@ -108,7 +108,9 @@ weft.default = choose.default
 weft.run = raw.run
 
 -- Module mode: runs what is ready, at most for the budget, without blocking; with dt_s the clock
--- goes by game time. Live tasks, ready tasks, seconds to the next timer or nil.
+-- goes by game time, which is this VM's alone: a context's deadline that is known on other cores
+-- too counts there by real time, and whoever comes to it first ends it. Live tasks, ready tasks,
+-- seconds to the next timer or nil.
 ---@type fun(budget_s?: number, dt_s?: number): integer, integer, number?
 weft.step = raw.step
 

@@ -132,7 +132,7 @@ return {
 
   { file = "runtime/conc/dict.c",
     { "a shared map swaps whatever is there", "sync_map",
-      "} else if (old != NULL && wf_box_equal((*at)->box, old)) {", "} else if (old != NULL) {" },
+      "} else if (old != NULL && wf_box_equal(entry->box, old)) {", "} else if (old != NULL) {" },
     { "values of a shared map are not counted", "sync_map sync_cores",
       "  wf_box_ref(entry->box);\n", "" },
   },
