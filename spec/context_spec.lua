@@ -176,6 +176,27 @@ describe('with_cancel', function()
     assert.equals('x', (parent:cause()))
   end)
 
+  it('children that have ended, or that nobody has, are gone while the parent lives', function()
+    local parent, cancel = open()
+    local function count()
+      collectgarbage()
+      collectgarbage()
+      return weft.stats().objects
+    end
+    local function make()
+      for i = 1, 100 do
+        local _, end_it = open(parent)
+        if i % 2 == 0 then end_it() end
+      end
+    end
+    make()
+    local before = count()
+    for _ = 1, 5 do make() end
+    assert.equals(before, count())
+    assert.is_nil(parent:err())
+    cancel()
+  end)
+
   it('a parent that only its child knows still counts', function()
     local child, cancel
     do
