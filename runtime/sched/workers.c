@@ -7,15 +7,20 @@
 #include "base/check.h"
 #include "base/peek.h"
 #include "base/thread.h"
-#include "sched/cores.h"
 #include "sched/runtime.h"
 #include "sched/turn.h"
 
 enum { STACK_BYTES = 1 << 20 };
 
+// A thread that is kept free needs another one beside it.
+uint32_t wf_workers_wanted(const wf_runtime *rt) {
+  uint32_t n = rt->nworkers != 0 ? rt->nworkers : rt->count_cores();
+  if (n > WF_MAX_WORKERS) n = WF_MAX_WORKERS;
+  return rt->keep_free && n == 1 ? 2 : n;
+}
+
 uint32_t wf_workers_count(const wf_runtime *rt) {
-  if (rt->workers != NULL) return rt->workers->count;
-  return rt->nworkers != 0 ? rt->nworkers : wf_cores_available();
+  return rt->workers != NULL ? rt->workers->count : wf_workers_wanted(rt);
 }
 
 uint64_t wf_workers_tasks(const wf_runtime *rt) {
@@ -203,7 +208,6 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_rand_seed(&first->rand, rt->seed);
   workers->list[0] = first;
   wf_inbox_init(&workers->injected);
-  wf_u64_init(&workers->allowed, workers->count);
   wf_u64_init(&workers->checked_ns, wf_clock_coarse_ns());
   wf_u64_init(&workers->virtual_ns, rt->vm.clock.is_virtual ? wf_clock_now(&rt->vm.clock) : 0);
   wf_u64_init(&workers->quiescent, 0);
