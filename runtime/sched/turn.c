@@ -116,7 +116,8 @@ static void start(wf_worker *w, wf_portable *item) {
 }
 
 // One more task for a worker that always has one ready. If there is none of its own, somebody
-// else's, who may be as busy, or worker 0 with something better to do: nobody might come to search.
+// else's, who may be as busy, or be worker 0 with something better to do: nobody might come to
+// search.
 static void start_another(wf_worker *w) {
   check_quota(w->rt->workers);
   if (!takes_work(w)) return;

@@ -43,8 +43,9 @@ own_workers() {
     done
     echo "${WEFT_WORKERS:-${worker_counts[(seed + i) % 4]}}"
 }
-shared_files=(spec/{context_cores,context_random,shared_chan,shared_random,sync_cores}_spec.lua)
-isolated_files=(spec/{spawn,blocking,on_vm}_spec.lua)
+shared_files=(spec/{context_cores,context_random,shared_chan,shared_random,sync_cores}_spec.lua
+    spec/cores_soak_spec.lua)
+isolated_files=(spec/{spawn,blocking,on_vm,fair_cores}_spec.lua)
 is_cores() { [[ " ${shared_files[*]} ${isolated_files[*]} " == *" $1 "* ]]; }
 
 # Files of spec/, sorted: spec_files FIND-TEST…

@@ -202,8 +202,8 @@ local function c_bytes()
   return tonumber(info.uordblks + info.hblkhd)
 end
 
--- Bytes of all VMs for isolated tasks, collected: one task on each worker, which does not let go of
--- it until all are there.
+-- Bytes of all VMs for isolated tasks, collected: one task on each worker, which does not let go
+-- of it until all are there.
 local function bytes_elsewhere()
   local n, here, bytes = weft.nworkers(), sync.int(), 0
   local futures = {}
@@ -235,7 +235,7 @@ local function start_threads()
   for i = 1, BLOCKING do futures[i]:await() end
 end
 
--- What one VM lets go of may have been the last reference to what another one has, and what goes
+-- What one VM lets go of may have been the last reference to what others have, and what goes
 -- round in a circle is found by who has nothing to do.
 local function count()
   for _ = 1, 1000 do
@@ -273,7 +273,8 @@ end
 assert(total > 0)
 assert(last.tasks == first.tasks, 'tasks leak')
 assert(last.descriptors == first.descriptors, 'descriptors leak')
-local SLACK = 1.01
+-- It takes a while until all has been met once.
+local SLACK = SECONDS >= 300 and 1.01 or 1.5
 assert(last.lua <= first.lua * SLACK, 'bytes of Lua leak')
 assert(last.c <= first.c * SLACK, 'bytes of C leak')
 print 'fine'
