@@ -13,6 +13,7 @@
 #include "io/block.h"
 #include "io/dns.h"
 #include "lib/lib.h"
+#include "sched/cores.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
 #include "task/codec.h"
@@ -109,6 +110,7 @@ void wf_api_init(weft *w, const weft_config *config) {
   rt->hooks = &hooks;
   rt->seed = config->seed != 0 ? config->seed : any_seed(w);
   rt->nworkers = config->workers != 0 ? config->workers : workers_of_environment();
+  rt->count_cores = wf_cores_available;
   rt->keep_free = config->keep_free != 0;
   rt->is_virtual = config->clock == WEFT_CLOCK_VIRTUAL;
   rt->warn_pending = config->warn_pending != 0;

@@ -13,6 +13,7 @@
 #include "sched/workers.h"
 #include "task/blocking.h"
 #include "task/codec.h"
+#include "task/panic.h"
 #include "task/park.h"
 #include "task/task.h"
 
@@ -24,10 +25,19 @@ static int open_libs(lua_State *L) {
   return 0;
 }
 
+static int run_functions(lua_State *L) {
+  wf_isolated_run_functions(lua_touserdata(L, 1), L);
+  return 0;
+}
+
 static int begin(lua_State *L) {
   wf_vm *vm = lua_touserdata(L, 1);
   wf_isolated_follow_paths(vm, L);
-  wf_isolated_run_functions(vm, L);
+  lua_pushcfunction(L, run_functions);
+  lua_pushvalue(L, 1);
+  if (lua_pcall(L, 1, 0, 0) == 0) return 0;
+  lua_pushliteral(L, "in a function that weft.on_vm runs in a new VM");
+  wf_panic_orphan(vm, L);
   return 0;
 }
 

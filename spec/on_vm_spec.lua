@@ -57,6 +57,33 @@ describe('weft.on_vm', function()
       print(weft.parallel(function() return word end):await())]])
   end)
 
+  it('its error is a panic, whatever its type', function()
+    local told = "setmetatable({}, { __tostring = function() return 'told' end })"
+    for _, case in ipairs { { "'words'", 'words' }, { '{}', 'error object is a table value' },
+      { 'nil', 'error object is a nil value' }, { told, 'panic: told\n' } } do
+      local r = proc.run(([[
+        local weft = require 'weft'
+        weft.on_vm(function() error(%s) end)
+        weft.parallel(function() end):await()
+        weft.sleep(5)
+      ]]):format(case[1]))
+      assert.equals(2, r.status)
+      util.has(r.err, 'panic: ', case[2], 'weft.on_vm')
+    end
+  end)
+
+  it('its error goes to on_panic, and the program goes on', function()
+    assert.equals('from afar\ttrue\n5\n', run [[
+      local ch = weft.chan(1)
+      weft.on_panic(function(err, trace)
+        ch:send(err .. '\t' .. tostring(trace:find('weft.on_vm', 1, true) ~= nil))
+      end)
+      weft.on_vm(function() error('from afar', 0) end)
+      local f = weft.parallel(function() return 5 end)
+      print(ch:recv())
+      print(f:await())]])
+  end)
+
   it('refuses what nobody could see', function()
     local count, list = 0, {}
     util.raises(function() weft.on_vm(function() count = count + 1 end) end,

@@ -122,6 +122,7 @@ void wf_share_requeue(wf_link *queue) {
     wf_list_remove(&place->instead_of->link);
     place->instead_of = NULL;
     look_twice(place->wait->task);
+    place->wait->was_local = true;
     wf_remote_queue(place->wait, place, queue);
   }
 }

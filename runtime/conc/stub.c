@@ -77,8 +77,11 @@ static int push_closed(wf_vm *vm, lua_State *at, wf_core *core) {
 }
 
 // Pushes the value, or what tells the caller to raise: false and the error to a select, nil, the
-// error and true to others.
-static int push_received(wf_vm *vm, lua_State *at, int index, const wf_message *m) {
+// error and true to others. Who began to wait on a local channel may have called it without a Lua
+// frame around: for those nil and the error are the results.
+static int push_received(wf_vm *vm, lua_State *at, const wf_remote_result *r) {
+  const wf_message *m = &r->message;
+  int index = r->index;
   if (push_parked(vm, at, m)) {
     if (index == 0) return 1;
     lua_pushinteger(at, index);
@@ -92,6 +95,7 @@ static int push_received(wf_vm *vm, lua_State *at, int index, const wf_message *
   }
   lua_pushnil(at);
   lua_insert(at, -2);
+  if (r->was_local) return 2;
   lua_pushboolean(at, 1);
   return 3;
 }
@@ -104,7 +108,7 @@ void wf_stub_wake(wf_mail *mail) {
   lua_State *at = task->at;
   int n = 0;
   if (r.outcome == WF_REMOTE_RECEIVED) {
-    n = push_received(vm, at, r.index, &r.message);
+    n = push_received(vm, at, &r);
     if (r.message.parcel != NULL) wf_message_free(&r.message);
   } else if (r.outcome == WF_REMOTE_CLOSED && r.op == WF_OP_SEND) {
     lua_pushboolean(at, 0);

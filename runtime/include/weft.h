@@ -84,7 +84,8 @@ typedef struct weft_config {
    * included. They are started when the first such task is. Default: what the environment variable
    * WEFT_WORKERS says, else the cores that the process may use. */
   uint32_t workers;
-  /* Not zero: the thread that calls weft_run or weft_step runs no isolated tasks. */
+  /* Not zero: the thread that calls weft_run or weft_step runs no isolated tasks. There are at
+   * least 2 workers then. */
   int keep_free;
   /* How long weft_close waits for isolated tasks to give their threads back, in milliseconds; what
    * does not is named through on_log and left running, with all memory of the runtime. Default:

@@ -40,6 +40,12 @@
 // announce sets the bit with release and the swap has acquire besides: the waker sees what the
 // sleeper did before, as that its thread has been started.
 //
+// A limit that shrinks
+// ---------------------
+// Only the first `searchers` workers are woken to search. Who finds itself beyond that limit reads
+// the same variable as notify after it, and so never an older value: when it hands its search on
+// (found), one within the limit is woken, and no two beyond it wake each other in turn.
+//
 // Everything else is relaxed: the fences order it, or nothing hangs on it.
 //
 // Rejected: a lock around a list of sleepers, as in Go and Tokio. It has to be taken by every
@@ -63,11 +69,11 @@ static uint64_t search_bit(uint32_t worker) { return asleep_bit(worker) << PER_W
 bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers, uint32_t searchers,
                   void (*wake)(void *ud, uint32_t worker), void *ud) {
   WF_ASSERT(searchers >= 1 && searchers <= workers);
-  *idle =
-      (wf_idle){.workers = workers, .searchers = searchers, .wake = wake, .ud = ud, .mem = mem};
+  *idle = (wf_idle){.workers = workers, .wake = wake, .ud = ud, .mem = mem};
   idle->sleepers = wf_mem_new(mem, words(idle) * sizeof(wf_atomic_u64));
   if (idle->sleepers == NULL) return false;
   for (uint32_t i = 0; i < words(idle); i++) wf_u64_init(&idle->sleepers[i], 0);
+  wf_u64_init(&idle->searchers, searchers);
   wf_u64_init(&idle->searching, 0);
   wf_u64_init(&idle->active, workers);
   return true;
@@ -77,17 +83,17 @@ void wf_idle_close(wf_idle *idle) {
   wf_mem_free(idle->mem, idle->sleepers, words(idle) * sizeof(wf_atomic_u64));
 }
 
-// The searchers of the i-th word that sleep.
-static uint64_t asleep_in(const wf_idle *idle, uint32_t i) {
-  uint32_t left = idle->searchers - i * PER_WORD;
+// Of the first `limit` workers those in the i-th word that sleep.
+static uint64_t asleep_in(const wf_idle *idle, uint32_t i, uint32_t limit) {
+  uint32_t left = limit - i * PER_WORD;
   uint64_t mask = left >= PER_WORD ? ALL_ASLEEP : ALL_ASLEEP >> (PER_WORD - left);
   return wf_u64_load(&idle->sleepers[i], WF_RELAXED) & mask;
 }
 
-static uint32_t count_asleep(const wf_idle *idle) {
+static uint32_t count_asleep(const wf_idle *idle, uint32_t limit) {
   int count = 0;
-  for (uint32_t i = 0; i * PER_WORD < idle->searchers; i++) {
-    count += __builtin_popcountll(asleep_in(idle, i));
+  for (uint32_t i = 0; i * PER_WORD < limit; i++) {
+    count += __builtin_popcountll(asleep_in(idle, i, limit));
   }
   return (uint32_t)count;
 }
@@ -96,8 +102,9 @@ static uint32_t count_asleep(const wf_idle *idle) {
 
 bool wf_idle_search(wf_idle *idle) {
   uint64_t searching = wf_u64_load(&idle->searching, WF_RELAXED);
+  uint32_t limit = wf_idle_limit(idle);
   do {
-    if (2 * searching >= idle->searchers - count_asleep(idle)) return false;
+    if (2 * searching >= limit - count_asleep(idle, limit)) return false;
   } while (!wf_u64_cas(&idle->searching, &searching, searching + 1, WF_RELAXED));
   return true;
 }
@@ -145,9 +152,10 @@ static bool claim(wf_idle *idle, uint32_t worker, uint64_t why) {
 
 // The last ones first: worker 0 is the one that may have something better to do.
 static bool claim_any(wf_idle *idle) {
-  for (uint32_t i = (idle->searchers + PER_WORD - 1) / PER_WORD; i-- > 0;) {
+  uint32_t limit = wf_idle_limit(idle);
+  for (uint32_t i = (limit + PER_WORD - 1) / PER_WORD; i-- > 0;) {
     uint64_t bits;
-    while ((bits = asleep_in(idle, i)) != 0) {
+    while ((bits = asleep_in(idle, i, limit)) != 0) {
       uint32_t worker = i * PER_WORD + 63 - (uint32_t)__builtin_clzll(bits);
       if (claim(idle, worker, search_bit(worker))) return true;
     }
@@ -157,12 +165,20 @@ static bool claim_any(wf_idle *idle) {
 
 void wf_idle_notify(wf_idle *idle) {
   wf_fence();
-  while (wf_u64_load(&idle->searching, WF_RELAXED) == 0 && count_asleep(idle) != 0) {
+  while (wf_u64_load(&idle->searching, WF_RELAXED) == 0 &&
+         count_asleep(idle, wf_idle_limit(idle)) != 0) {
     uint64_t none = 0;
     if (!wf_u64_cas(&idle->searching, &none, 1, WF_RELAXED) || claim_any(idle)) return;
     wf_u64_sub(&idle->searching, 1, WF_RELAXED);
     wf_fence();
   }
+}
+
+// Grown or shrunk: what lies there may be for others now.
+void wf_idle_set_limit(wf_idle *idle, uint32_t limit) {
+  WF_ASSERT(limit >= 1 && limit <= idle->workers);
+  wf_u64_store(&idle->searchers, limit, WF_RELAXED);
+  wf_idle_notify(idle);
 }
 
 void wf_idle_wake(wf_idle *idle, uint32_t worker) { (void)claim(idle, worker, 0); }

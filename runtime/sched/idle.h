@@ -47,7 +47,7 @@ typedef struct wf_idle {
   wf_atomic_u64 active;     // workers that are not quiet, wake-ups in flight, holds
   wf_atomic_u64 *sleepers;  // for every 32 workers: a bit each, asleep; above, woken to search
   uint32_t workers;
-  uint32_t searchers;  // the first of them: the others do no portable work
+  wf_atomic_u64 searchers;  // wf_idle_limit: the others do no portable work
   void (*wake)(void *ud, uint32_t worker);
   void *ud;
   wf_mem *mem;
@@ -66,6 +66,14 @@ bool wf_idle_open(wf_idle *idle, wf_mem *mem, uint32_t workers, uint32_t searche
 
 // No worker uses it any more.
 void wf_idle_close(wf_idle *idle);
+
+// How many, the first ones, can be woken to search. It can change, between 1 and `workers`: by any
+// counted thread. Whoever then finds itself beyond and searches, or has been woken to, calls
+// wf_idle_found, so that another does.
+static inline uint32_t wf_idle_limit(const wf_idle *idle) {
+  return (uint32_t)wf_u64_load(&idle->searchers, WF_RELAXED);
+}
+void wf_idle_set_limit(wf_idle *idle, uint32_t searchers);
 
 // The worker itself. --------------------------------------------------------------------------
 

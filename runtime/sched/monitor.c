@@ -59,12 +59,19 @@ struct wf_monitor {
   wf_hog hog;  // hog.slice 0: none
 };
 
-void wf_monitor_lock(wf_runtime *rt) {
-  if (rt->monitor != NULL) uv_mutex_lock(&rt->monitor->lock);
+// rt->monitor is worker 0's business: only it starts one.
+static wf_monitor *watcher_of(const wf_vm *vm) {
+  return vm == &vm->rt->vm ? vm->rt->monitor : NULL;
 }
 
-void wf_monitor_unlock(wf_runtime *rt) {
-  if (rt->monitor != NULL) uv_mutex_unlock(&rt->monitor->lock);
+void wf_monitor_lock(const wf_vm *vm) {
+  wf_monitor *m = watcher_of(vm);
+  if (m != NULL) uv_mutex_lock(&m->lock);
+}
+
+void wf_monitor_unlock(const wf_vm *vm) {
+  wf_monitor *m = watcher_of(vm);
+  if (m != NULL) uv_mutex_unlock(&m->lock);
 }
 
 // The processor time that the worker's thread has used; 0 where that cannot be known.
@@ -307,7 +314,7 @@ void wf_monitor_wake(wf_worker *worker) {
 }
 
 void wf_monitor_note_place(wf_vm *vm, const char *place, int line) {
-  wf_monitor *m = vm->rt->monitor;
+  wf_monitor *m = watcher_of(vm);
   if (m == NULL) return;
   uv_mutex_lock(&m->lock);
   if (m->hog.slice == vm->stats.switches) {

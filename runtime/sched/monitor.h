@@ -55,9 +55,9 @@ void wf_monitor_wake(struct wf_worker *worker);
 
 // While the lock is held no pointer that the monitor has read becomes invalid: what takes memory
 // away that it may look into (tasks, places) does so under the lock. Nobody calls out with it.
-// Without a monitor they do nothing.
-void wf_monitor_lock(struct wf_runtime *rt);
-void wf_monitor_unlock(struct wf_runtime *rt);
+// Without a monitor, and for VMs that it does not watch, they do nothing.
+void wf_monitor_lock(const struct wf_vm *vm);
+void wf_monitor_unlock(const struct wf_vm *vm);
 
 // Where the running task is, from wf_hooks.nudge's answer. Worker.
 void wf_monitor_note_place(struct wf_vm *vm, const char *place, int line);

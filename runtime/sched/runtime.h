@@ -71,12 +71,13 @@ typedef struct wf_runtime {
   wf_worker worker;  // worker 0: the thread of the main VM
   wf_vm vm;          // the main VM
   uint64_t seed;
-  wf_atomic_u64 task_ids;        // given away so far, in blocks
-  uint32_t nworkers;             // as configured; 0: as many as there are cores
-  bool keep_free;                // worker 0 runs no isolated tasks
-  bool is_virtual;               // the time of all VMs is virtual
-  struct wf_workers *workers;    // NULL until something is spawned (sched/workers.h)
-  struct wf_isolated *isolated;  // what VMs for isolated tasks begin with (task/isolated.h)
+  wf_atomic_u64 task_ids;         // given away so far, in blocks
+  uint32_t nworkers;              // as configured; 0: as many as there are cores
+  uint32_t (*count_cores)(void);  // wf_cores_available
+  bool keep_free;                 // worker 0 runs no isolated tasks
+  bool is_virtual;                // the time of all VMs is virtual
+  struct wf_workers *workers;     // NULL until something is spawned (sched/workers.h)
+  struct wf_isolated *isolated;   // what VMs for isolated tasks begin with (task/isolated.h)
   wf_end end;
   wf_monitor *monitor;  // NULL until it is wanted
   uint64_t hog_ns;      // a task that keeps the VM for longer is reported; 0: never

@@ -2,7 +2,6 @@
 #include "sched/turn.h"
 
 #include "base/check.h"
-#include "sched/cores.h"
 #include "sched/runtime.h"
 #include "sched/workers.h"
 
@@ -15,17 +14,17 @@ enum {
   START_EVERY = 16,        // rounds of ready tasks until another portable one is started
 };
 
-// A changed quota: surplus workers take no new work. Whoever comes by first looks.
+// A changed quota: surplus workers take no new work, and are not woken for any. Whoever comes by
+// first looks.
 static void check_quota(wf_workers *workers) {
-  if (workers->rt->nworkers != 0) return;
+  const wf_runtime *rt = workers->rt;
+  if (rt->nworkers != 0) return;
   uint64_t now = wf_clock_coarse_ns(), last = wf_u64_load(&workers->checked_ns, WF_RELAXED);
   if (now - last < CHECK_NS) return;
   if (!wf_u64_cas(&workers->checked_ns, &last, now, WF_RELAXED)) return;
-  uint32_t cores = wf_cores_available();
-  uint64_t allowed = cores < workers->count ? cores : workers->count;
-  uint64_t before = wf_u64_load(&workers->allowed, WF_RELAXED);
-  wf_u64_store(&workers->allowed, allowed, WF_RELAXED);
-  if (allowed > before) wf_idle_notify(&workers->idle);
+  uint32_t cores = wf_workers_wanted(rt);
+  uint32_t allowed = cores < workers->count ? cores : workers->count;
+  if (allowed != wf_idle_limit(&workers->idle)) wf_idle_set_limit(&workers->idle, allowed);
 }
 
 // Whether the main VM waits for nothing but other workers. A deadline or a descriptor would wait
@@ -36,10 +35,9 @@ static bool main_is_free(const wf_worker *w) {
 }
 
 static bool takes_work(const wf_worker *w) {
-  const wf_workers *workers = w->rt->workers;
-  if (w->index >= workers->count) return false;
-  if (w->index == 0) return !w->rt->keep_free && (workers->count == 1 || main_is_free(w));
-  return w->index < wf_u64_load(&workers->allowed, WF_RELAXED);
+  uint32_t limit = wf_idle_limit(&w->rt->workers->idle);
+  if (w->index == 0) return !w->rt->keep_free && (limit == 1 || main_is_free(w));
+  return w->index < limit;
 }
 
 void wf_turn_found(wf_worker *w) {
@@ -77,7 +75,8 @@ static wf_portable *own_item(wf_worker *w) {
   return item != NULL ? item : take_injected(w);
 }
 
-static wf_portable *steal_from_anybody(wf_worker *w) {
+// `half`: of what there is; the rest goes to its own deque.
+static wf_portable *steal_from_anybody(wf_worker *w, bool half) {
   const wf_workers *workers = w->rt->workers;
   uint32_t first = wf_rand_below(&w->rand, workers->count);
   for (uint32_t i = 0; i < workers->count; i++) {
@@ -86,7 +85,8 @@ static wf_portable *steal_from_anybody(wf_worker *w) {
     if (victim == w) continue;
     wf_steal result;
     do {
-      result = wf_deque_steal_half(&victim->deque, &w->deque, &item);
+      result = half ? wf_deque_steal_half(&victim->deque, &w->deque, &item)
+                    : wf_deque_steal(&victim->deque, &item);
     } while (result == WF_STEAL_LOST);
     if (result != WF_STEAL_GOT) continue;
     wf_u64_add(&w->steals, 1, WF_RELAXED);
@@ -102,7 +102,7 @@ static wf_portable *search(wf_worker *w) {
   if (!w->searching && !wf_idle_search(&workers->idle)) return NULL;
   w->searching = true;
   for (uint64_t start = wf_clock_machine_ns();;) {
-    wf_portable *item = steal_from_anybody(w);
+    wf_portable *item = steal_from_anybody(w, true);
     if (item == NULL) item = take_injected(w);
     if (item != NULL || !wf_inbox_empty(&w->inbox)) return item;
     if (wf_clock_machine_ns() - start >= SEARCH_NS) return NULL;
@@ -115,14 +115,25 @@ static void start(wf_worker *w, wf_portable *item) {
   w->rt->hooks->start_portable(w, item);
 }
 
+// One more task for a worker that always has one ready. If there is none of its own, somebody
+// else's, who may be as busy, or be worker 0 with something better to do: nobody might come to
+// search.
+static void start_another(wf_worker *w) {
+  check_quota(w->rt->workers);
+  if (!takes_work(w)) return;
+  wf_portable *item = own_item(w);
+  if (item == NULL) item = steal_from_anybody(w, false);
+  if (item != NULL) start(w, item);
+}
+
 static bool run_isolated(wf_worker *w, uint32_t max) {
   wf_vm *vm = w->isolated;
   if (vm == NULL || !wf_worker_has_ready(vm)) return false;
   wf_turn_found(w);
   wf_worker_round(w, vm, max);
-  if (w->rounds++ % START_EVERY == 0 && takes_work(w)) {
-    wf_portable *item = own_item(w);
-    if (item != NULL) start(w, item);
+  if (w->rounds++ % START_EVERY == 0 || vm->turn_ns - w->started_ns >= SHARE_NS) {
+    w->started_ns = vm->turn_ns;
+    start_another(w);
   }
   return true;
 }

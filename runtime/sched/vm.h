@@ -87,6 +87,7 @@ typedef struct wf_preempt {
   volatile sig_atomic_t hold;             // it is to leave LuaJIT alone
   volatile sig_atomic_t asked, answered;  // signals, and the last one that LuaJIT has answered
   sig_atomic_t doubtful;                  // one that it has not answered
+  uint64_t slice, slice_ns;  // where nobody else watches: the slice, and when it was seen first
 } wf_preempt;
 
 // Blocks that I/O reads into (io/block.h).

@@ -7,15 +7,20 @@
 #include "base/check.h"
 #include "base/peek.h"
 #include "base/thread.h"
-#include "sched/cores.h"
 #include "sched/runtime.h"
 #include "sched/turn.h"
 
 enum { STACK_BYTES = 1 << 20 };
 
+// A thread that is kept free needs another one beside it.
+uint32_t wf_workers_wanted(const wf_runtime *rt) {
+  uint32_t n = rt->nworkers != 0 ? rt->nworkers : rt->count_cores();
+  if (n > WF_MAX_WORKERS) n = WF_MAX_WORKERS;
+  return rt->keep_free && n == 1 ? 2 : n;
+}
+
 uint32_t wf_workers_count(const wf_runtime *rt) {
-  if (rt->workers != NULL) return rt->workers->count;
-  return rt->nworkers != 0 ? rt->nworkers : wf_cores_available();
+  return rt->workers != NULL ? rt->workers->count : wf_workers_wanted(rt);
 }
 
 uint64_t wf_workers_tasks(const wf_runtime *rt) {
@@ -55,8 +60,8 @@ static void *thread_main(void *arg) {
   while (wf_turn(w)) {
   }
   wf_lock_acquire(&workers->lock);
-  w->started = false;
-  if (w->retired) {  // as it was before its thread was started
+  wf_store_relaxed(&w->started, false);  // pairs with wake
+  if (w->retired) {                      // as it was before its thread was started
     w->retired = false;
     put_to_sleep(workers, w);
   }
@@ -71,11 +76,11 @@ static int create_thread(wf_worker *w) {
 }
 
 static int start_locked(wf_workers *workers, wf_worker *w) {
-  w->started = true;
+  wf_store_relaxed(&w->started, true);  // pairs with wake
   workers->running++;
   int rc = create_thread(w);
   if (rc == 0) return 0;
-  w->started = false;
+  wf_store_relaxed(&w->started, false);
   workers->running--;
   workers->thread_error = rc;
   return rc;
@@ -83,17 +88,20 @@ static int start_locked(wf_workers *workers, wf_worker *w) {
 
 static int start(wf_workers *workers, wf_worker *w) {
   wf_lock_acquire(&workers->lock);
-  int rc = start_locked(workers, w);
+  int rc = w->started ? 0 : start_locked(workers, w);
   w->broken = rc != 0;
   wf_lock_release(&workers->lock);
   return rc;
 }
 
 // wf_idle's wake: only who has claimed the sleeper's bit gets here, so one caller for each sleep.
+// The bit brings along whether the sleeper has a thread. A caller that comes late, when that sleep
+// is over, may see what has become of it since: a thread that has ended is started for nothing,
+// and a wake for one that has begun anew does no harm.
 static void wake(void *ud, uint32_t index) {
   wf_workers *workers = ud;
   wf_worker *w = workers->list[index];
-  if (w->started || index == 0) {
+  if (index == 0 || wf_load_relaxed(&w->started)) {
     wf_loop_wake(&w->loop);
   } else if (start(workers, w) != 0) {
     // In its name: it is awake, finds nothing, and is never heard of again.
@@ -203,7 +211,6 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_rand_seed(&first->rand, rt->seed);
   workers->list[0] = first;
   wf_inbox_init(&workers->injected);
-  wf_u64_init(&workers->allowed, workers->count);
   wf_u64_init(&workers->checked_ns, wf_clock_coarse_ns());
   wf_u64_init(&workers->virtual_ns, rt->vm.clock.is_virtual ? wf_clock_now(&rt->vm.clock) : 0);
   wf_u64_init(&workers->quiescent, 0);

@@ -31,7 +31,6 @@ typedef struct wf_workers {
   wf_worker **list;  // by place
   wf_idle idle;
   wf_inbox injected;         // portable tasks from threads without a deque
-  wf_atomic_u64 allowed;     // so many of `count` take new work: the quota may have changed
   wf_atomic_u64 checked_ns;  // when the quota was looked at last
   wf_atomic_u64 virtual_ns;  // the common time of virtual clocks
   wf_atomic_u64 unstarted;   // portable tasks and blocking calls that have not begun
@@ -55,8 +54,11 @@ bool wf_workers_stop(struct wf_runtime *rt, uint64_t timeout_ns);
 // After wf_workers_stop: frees what is left.
 void wf_workers_close(struct wf_runtime *rt);
 
-// How many workers there are, or would be: the cores that this process may use, unless configured.
+// How many workers there are, or would be.
 uint32_t wf_workers_count(const struct wf_runtime *rt);
+
+// How many there should be now: as configured, or for the cores that this process may use.
+uint32_t wf_workers_wanted(const struct wf_runtime *rt);
 
 // Live tasks of all VMs, unstarted ones included; portable tasks that were stolen. From any
 // worker: others go on meanwhile.

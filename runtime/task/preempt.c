@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "task/preempt.h"
 
+#include <poll.h>
+
 #include "base/check.h"
 #include "sched/runtime.h"
 #include "task/park.h"
@@ -16,12 +18,37 @@ enum { HOOK_COUNT = 50, RETRY_COUNT = 1 };
 enum { HOOK_COUNT = 100000, RETRY_COUNT = 16 };
 #endif
 
-enum { MAX_STEPS = 8 };
+enum { MAX_STEPS = 8, SLICE_NS = 10000000 };
 
-static bool is_asked(const wf_vm *vm) {
+static bool is_main(const wf_vm *vm) { return vm == &vm->rt->vm; }
+
+// Whether anybody waits for the VM, or for its worker: as monitor.c: others_wait.
+static bool others_wait(wf_vm *vm) {
+  wf_worker *w = vm->worker;
+  if (wf_vm_ready(vm) != 0 || wf_deque_size(&w->deque) != 0) return true;
+  if (!wf_inbox_empty(&w->inbox)) return true;
+  if (!vm->clock.is_virtual && wf_timers_next(&vm->timers) <= wf_clock_now(&vm->clock))
+    return true;
+  struct pollfd fd = {.fd = uv_backend_fd(&w->loop.uv), .events = POLLIN};
+  return poll(&fd, 1, 0) > 0;
+}
+
+// The monitor watches the main VM alone. In others the hook looks at the clock itself.
+static bool has_had_its_slice(wf_vm *vm) {
+  wf_preempt *p = &vm->preempt;
+  uint64_t now = wf_clock_coarse_ns();
+  if (p->slice != vm->stats.switches) {
+    p->slice = vm->stats.switches;
+    p->slice_ns = now;
+  }
+  return now - p->slice_ns >= SLICE_NS && others_wait(vm);
+}
+
+static bool is_asked(wf_vm *vm) {
 #ifdef WEFT_TORTURE
   if (wf_vm_ready(vm) != 0) return true;
 #endif
+  if (!is_main(vm)) return has_had_its_slice(vm);
   // Pairs with the store in monitor.c: look. Read once more at the next call if it comes too late.
   return wf_load_relaxed(&vm->preempt.nudge) == vm->stats.switches;
 }
@@ -73,8 +100,14 @@ void wf_preempt_look_now(wf_vm *vm, lua_State *L) {
 
 void wf_preempt_nudge(wf_vm *vm, pthread_t thread) { wf_profiler_ask(vm, thread); }
 
-// False when there is no monitor to be had.
+// False when there is no monitor to be had. Other VMs than the main one need none, and leave the
+// profiler to it.
 static bool turn_on(wf_vm *vm, lua_State *L) {
+  if (!is_main(vm)) {
+    vm->preempt.on = true;
+    wf_preempt_refresh(vm);
+    return true;
+  }
   bool was_on = vm->preempt.on;
   wf_store_relaxed(&vm->preempt.on, true);  // pairs with monitor.c: look, is_idle
   if (!wf_monitor_start(vm->rt)) {

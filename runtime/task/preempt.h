@@ -5,10 +5,11 @@
 // Who decides: the monitor (sched/monitor.c). When a slice has lasted for 10 ms and others wait,
 // it writes the slice's number into preempt.nudge. Who acts: a count hook, which stays in the VM
 // as long as a task there may be interrupted. It is called every HOOK_COUNT interpreted
-// instructions, and where it finds its own slice's number it yields. Compiled code calls no hooks.
+// instructions, and where it finds its own slice's number it yields. In VMs for isolated tasks,
+// which no monitor watches, the hook looks at the clock itself. Compiled code calls no hooks.
 // To get it out of there is the business of LuaJIT's profiler, whose signal makes traces return to
 // the interpreter and then calls us back between two instructions, where the hook's count can be
-// lowered to 1. The profiler is one a process, so one VM at a time has it; in the others compiled
+// lowered to 1. The profiler is one a process, so one main VM at a time has it; elsewhere compiled
 // loops are not interrupted.
 //
 // The hook does nothing: outside of tasks, or where the chain of coroutines has a C function in it

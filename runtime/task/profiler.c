@@ -84,9 +84,9 @@ static bool start(wf_vm *vm, lua_State *L) {
 static bool signal_is_free(void) { return handler_is(SIG_DFL) || handler_is(SIG_IGN); }
 
 static void disown(wf_vm *vm) {
-  wf_monitor_lock(vm->rt);
+  wf_monitor_lock(vm);
   atomic_store(&owner, NULL);
-  wf_monitor_unlock(vm->rt);
+  wf_monitor_unlock(vm);
 }
 
 void wf_profiler_claim(wf_vm *vm, lua_State *L) {

@@ -45,7 +45,7 @@ static wf_remote *new_wait(wf_vm *vm) {
 static void free_wait(wf_remote *wait) {
   wf_vm *vm = wait->vm;
   wait->task = NULL;
-  wait->claimed = false;
+  wait->claimed = wait->was_local = false;
   wait->ticket = 0;
   wait->places = NULL;
   wait->next = vm->free_remotes;
@@ -143,6 +143,7 @@ wf_task *wf_remote_end(wf_mail *mail, wf_remote_result *result) {
   wf_remote *wait = wf_container_of(mail, wf_remote, mail);
   wf_task *task = wait->task;
   *result = (wf_remote_result){.outcome = wait->outcome,
+                               .was_local = wait->was_local,
                                .op = wait->op,
                                .index = wait->index,
                                .core = wait->core,

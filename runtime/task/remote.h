@@ -52,6 +52,7 @@ typedef struct wf_remote {
   wf_vm *vm;
   wf_worker *worker;
   bool claimed;             // the task's own thread has it, or knows who has
+  bool was_local;           // the task began to wait before the object became shared
   wf_remote_place *places;  // of the task's thread
   struct wf_remote *next;   // in a list of those who are to be posted, or are free
   // The result.
@@ -107,6 +108,7 @@ void wf_remote_leave(wf_remote *wait);
 // when nobody wants to know.
 typedef struct wf_remote_result {
   wf_remote_outcome outcome;
+  bool was_local;
   uint8_t op;
   int16_t index;
   wf_core *core;

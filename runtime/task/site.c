@@ -75,7 +75,7 @@ static bool grow(wf_vm *vm) {
   uint32_t slots = sites->slots != 0 ? sites->slots * 2 : WF_SIZE(32, 2);
   uint32_t *table = wf_mem_new(mem, slots * sizeof *table);
   if (table == NULL) return false;
-  wf_monitor_lock(vm->rt);
+  wf_monitor_lock(vm);
   sites->moving = true;
   atomic_signal_fence(memory_order_seq_cst);
   wf_site *list =
@@ -83,7 +83,7 @@ static bool grow(wf_vm *vm) {
   if (list != NULL) sites->list = list;
   atomic_signal_fence(memory_order_seq_cst);
   sites->moving = false;
-  wf_monitor_unlock(vm->rt);
+  wf_monitor_unlock(vm);
   if (list == NULL) {
     wf_mem_free(mem, table, slots * sizeof *table);
     return false;

@@ -285,10 +285,11 @@ static void open_answer(wf_mail *mail) {
   let_go(&job->obj);
 }
 
-// The place of a blocking call is free again.
+// The place of a blocking call is free again, before the caller goes on: calls that one task makes
+// one after the other need one thread.
 static void post_answer(wf_vm *vm, wf_job *job) {
-  wf_worker_post(job->obj.vm->worker, &job->mail);
   if (vm->worker->index >= vm->rt->workers->count) wf_blocking_done(vm->worker);
+  wf_worker_post(job->obj.vm->worker, &job->mail);
 }
 
 bool wf_job_answer(wf_vm *vm, lua_State *L, wf_job *job, bool ok, int first) {

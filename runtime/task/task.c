@@ -43,9 +43,9 @@ static wf_task *task_of(wf_runnable *r) { return wf_container_of(r, wf_task, run
 static void drop_slab(wf_vm *vm, wf_slab *slab) {
   wf_list_remove(&slab->link);
   wf_vm_drop_anchor(vm, slab->anchors);
-  wf_monitor_lock(vm->rt);
+  wf_monitor_lock(vm);
   wf_mem_free(&vm->rt->mem, slab->memory, SLAB_BYTES);
-  wf_monitor_unlock(vm->rt);
+  wf_monitor_unlock(vm);
 }
 
 // Raises on L when memory is out; a slab that was made by then is kept for the next time.

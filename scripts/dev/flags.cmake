@@ -25,6 +25,12 @@ if(WEFT_SANITIZE)
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${WEFT_SANITIZE})
 endif()
+# Errors and yields leave C functions without their end, which tsan would have to hear of: it takes
+# them for deeper and deeper calls, tells nonsense about where it is, and keeps a stack for each
+# allocation, without end. So it is not told of their beginning either.
+if(WEFT_SANITIZE STREQUAL "thread" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  add_compile_options(--param=tsan-instrument-func-entry-exit=0)
+endif()
 
 # Fat objects: the installed libweft.a also serves clang, and links without -flto.
 if(WEFT_LTO AND CMAKE_C_COMPILER_ID STREQUAL "GNU")

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # scripts/dev/specs.sh KIND TREE [PATTERN]
 #   lua     spec/**/*_spec.lua, run by busted under build/TREE/weft
-#   cores   those of lua in which several cores have a hand in one object
+#   cores   those of lua in which several cores have a hand in one object; with WEFT_LONG those
+#           of isolated tasks too, and with 1, 2, 4 and 16 workers each
 #   c       the programs of spec/c and spec/embed; of spec/model in the release tree, as they are
 #           the same in every tree
 #   memcheck  those of c and lua, at the same time, under valgrind (memcheck.sh): with WEFT_LONG
@@ -12,7 +13,8 @@
 #           spec/module_spec.lua starts in the one that is not installed; and what crosses
 #           between VMs, with that one's library
 # PATTERN: only what has it in its file's name or, for lua, in a test's name; there it may also be
-# a Lua pattern. WEFT_TEST_SEED=n: what is random in the specs follows from n.
+# a Lua pattern. WEFT_TEST_SEED=n: what is random in the specs follows from n, and so does the
+# number of workers that those of several cores run with in each tree; WEFT_WORKERS=n sets that.
 set -euo pipefail
 dev=$(dirname "$(readlink -f "$0")")
 source "$dev/common.sh"
@@ -29,6 +31,22 @@ ulimit -c 0
 
 seed=${WEFT_TEST_SEED:-$((RANDOM * 32768 + RANDOM + 1))}
 [[ $2 != torture ]] || export WEFT_TORTURE_SEED=$seed
+
+# Specs of several cores run with a number of workers that differs from tree to tree; so each run
+# of scripts/test has all four.
+worker_counts=(1 2 4 16)
+worker_trees=(release asan torture tsan)
+own_workers() {
+    local i
+    for i in "${!worker_trees[@]}"; do
+        [[ build/${worker_trees[i]} != "$tree" ]] || break
+    done
+    echo "${WEFT_WORKERS:-${worker_counts[(seed + i) % 4]}}"
+}
+shared_files=(spec/{context_cores,context_random,shared_chan,shared_random,sync_cores}_spec.lua
+    spec/cores_soak_spec.lua)
+isolated_files=(spec/{spawn,blocking,on_vm,fair_cores}_spec.lua)
+is_cores() { [[ " ${shared_files[*]} ${isolated_files[*]} " == *" $1 "* ]]; }
 
 # Files of spec/, sorted: spec_files FIND-TEST…
 spec_files() { find spec "$@" 2>/dev/null | sort; }
@@ -74,16 +92,28 @@ run_busted() {
         spec/support/run.lua "${arguments[@]}" "$@"
 }
 
+# run_with WORKERS NAME FILE…
+run_with() {
+    local workers=$1 name=$2
+    shift 2
+    WEFT_WORKERS=$workers run_busted "$name, $workers worker(s), seed $seed" "$@"
+}
+
 run_lua_specs() {
-    local files file
-    local all reals=()
-    files=()
+    local files=() cores=() file all reals=() workers
+    workers=$(own_workers)
     # The benchmark builds and measures the release tree, from whichever tree it is started.
     local elsewhere=()
     [[ $tree == build/release ]] || elsewhere=(-not -name bench_spec.lua)
     mapfile -t all < <(spec_files -name '*_spec.lua' -not -path 'spec/module/*' "${elsewhere[@]}")
     for file in "${all[@]}"; do
-        if grep -q '^-- Clock: real' "$file"; then reals+=("$file"); else files+=("$file"); fi
+        if grep -q '^-- Clock: real' "$file"; then
+            reals+=("$file")
+        elif is_cores "$file"; then
+            cores+=("$file")
+        else
+            files+=("$file")
+        fi
     done
     [[ ${#files[@]} -gt 0 ]] || return 0
     if [[ $short ]]; then
@@ -92,8 +122,10 @@ run_lua_specs() {
     # hangs in one does not keep the others from running.
     elif [[ $tree == build/torture ]]; then
         for file in "${files[@]}"; do run_busted "${file#spec/}, seed $seed" "$file"; done
+        for file in "${cores[@]}"; do run_with "$workers" "${file#spec/}" "$file"; done
     else
         run_busted "specs, seed $seed" "${files[@]}"
+        run_with "$workers" "cores" "${cores[@]}"
     fi
     [[ ! $short && ${#reals[@]} -gt 0 ]] || return 0
     for file in "${reals[@]}"; do
@@ -160,15 +192,18 @@ run_fuzz_targets() {
     done < <(spec_files -path 'spec/fuzz/*.c')
 }
 
-case $kind in
-lua)
+[[ $kind != lua && $kind != cores ]] ||
     export LSAN_OPTIONS=suppressions=$dev/lsan.supp:print_suppressions=0
-    run_lua_specs
-    ;;
+case $kind in
+lua) run_lua_specs ;;
 cores)
-    files=(spec/{context_cores,context_random,shared_chan,shared_random,sync_cores}_spec.lua)
-    [[ -z ${WEFT_LONG:-} ]] || files+=(spec/{spawn,blocking,on_vm}_spec.lua)
-    run_busted "cores, seed $seed" "${files[@]}"
+    if [[ ! ${WEFT_LONG:-} || ${WEFT_WORKERS:-} ]]; then
+        run_with "$(own_workers)" cores "${shared_files[@]}"
+    else
+        for workers in "${worker_counts[@]}"; do
+            run_with "$workers" cores "${shared_files[@]}" "${isolated_files[@]}"
+        done
+    fi
     ;;
 c) run_c_specs ;;
 memcheck) run_memcheck ;;

@@ -19,13 +19,13 @@ static void *peek(void *arg) {
   wf_vm *vm = arg;
   while (!atomic_load(&over)) {
     wf_hog hog = {0};
-    wf_monitor_lock(vm->rt);
+    wf_monitor_lock(vm);
     uint64_t slice = wf_load_acquire(&vm->stats.switches);
     const struct wf_task *task = wf_load_acquire(&vm->current);
     if (task != NULL) wf_hog_peek(vm, task, &hog);
     bool same = task != NULL && wf_load_acquire(&vm->current) == task &&
                 wf_load_acquire(&vm->stats.switches) == slice;
-    wf_monitor_unlock(vm->rt);
+    wf_monitor_unlock(vm);
     // The main task of the second run makes every other one, in chunks of these names.
     bool fits = hog.creator == 0 ? hog.task == 2 && strcmp(hog.created, "?") == 0
                                  : hog.creator == 2 && strncmp(hog.created, "round", 5) == 0;

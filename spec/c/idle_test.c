@@ -186,8 +186,33 @@ static void does_what_it_says(void) {
   wf_idle_close(&idle);
 }
 
+// Beyond the limit nobody is woken to search, and who was on its way there hands it on.
+static void keeps_to_its_limit(void) {
+  memset(woken, 0, sizeof woken);
+  CHECK(wf_idle_open(&idle, &memory, 70, 40, note, NULL) && wf_idle_limit(&idle) == 40);
+  for (uint32_t i = 1; i < 70; i++) wf_idle_announce(&idle, i, false);
+  wf_idle_notify(&idle);
+  CHECK(woken[39] == 1);
+  wf_idle_set_limit(&idle, 3);  // somebody is on its way already
+  CHECK(wf_idle_limit(&idle) == 3 && woken[2] == 0);
+  CHECK(wf_idle_leave(&idle, 39, false, false) == WF_IDLE_TO_SEARCH);
+  wf_idle_found(&idle);
+  CHECK(woken[2] == 1 && wf_idle_leave(&idle, 2, false, false) == WF_IDLE_TO_SEARCH);
+  CHECK(!wf_idle_search(&idle));  // one of two is more than enough
+  wf_idle_announce(&idle, 2, true);
+  wf_idle_set_limit(&idle, 70);
+  CHECK(woken[69] == 1 && wf_idle_leave(&idle, 69, false, false) == WF_IDLE_TO_SEARCH);
+  int count = 0;
+  for (int i = 0; i < 70; i++) count += woken[i];
+  CHECK(count == 3);
+  wf_idle_wake(&idle, 50);
+  CHECK(woken[50] == 1);
+  wf_idle_close(&idle);
+}
+
 int main(void) {
   does_what_it_says();
+  keeps_to_its_limit();
   for (uint64_t seed = 1; seed <= ROUNDS; seed++) until_all_is_over(seed);
   return check_done();
 }

@@ -107,8 +107,10 @@ local function command()
     if word and word:find '[^%w_./=-]' then word = proc.quote(word) end
     words[#words + 1] = word
   end
-  local env = os.getenv 'WEFT_TORTURE_SEED'
-  if env then table.insert(words, 1, 'WEFT_TORTURE_SEED=' .. env) end
+  for _, name in ipairs { 'WEFT_TORTURE_SEED', 'WEFT_WORKERS' } do
+    local value = os.getenv(name)
+    if value then table.insert(words, 1, name .. '=' .. value) end
+  end
   return table.concat(words, ' ')
 end
 

@@ -130,8 +130,8 @@ return {
     { "the others do not tell the last one what they did", "model/idle_model",
       "1, WF_ACQ_REL) == 1; }", "1, WF_ACQUIRE) == 1; }" },
     { "all may search at once", "c/idle_test",
-      "if (2 * searching >= idle->searchers - count_asleep(idle)) return false;",
-      "if (searching >= idle->searchers) return false;" },
+      "if (2 * searching >= limit - count_asleep(idle, limit)) return false;",
+      "if (searching >= limit) return false;" },
   },
 
   { file = "runtime/task/claim.c",

@@ -6,7 +6,7 @@ return {
       "  wf_idle_found(&w->rt->workers->idle);\n}\n\n// The rest",
       "}\n\n// The rest" },
     { "a worker of a main VM that waits for a timer takes any task", "spawn",
-      "return !w->rt->keep_free && (workers->count == 1 || main_is_free(w));",
+      "return !w->rt->keep_free && (limit == 1 || main_is_free(w));",
       "return !w->rt->keep_free && (true || main_is_free(w));" },
     { "isolated tasks have no turn beside a busy main VM", "spawn",
       "  (void)wf_turn_work(w, WF_BATCH);\n}", "}" },
@@ -99,7 +99,7 @@ return {
 
   { file = "runtime/isolated.c",
     { "on_vm's functions are not called", "on_vm",
-      "  wf_isolated_run_functions(vm, L);\n", "" },
+      "  wf_isolated_run_functions(lua_touserdata(L, 1), L);\n", "" },
     { "an error of on_vm's function is lost", "spawn",
       "if (lua_cpcall(vm->L, begin, vm) != 0) wf_runtime_fail(vm);",
       "if (lua_cpcall(vm->L, begin, vm) != 0) lua_pop(vm->L, 1);" },

@@ -1,0 +1,17 @@
+-- SPDX-License-Identifier: MIT
+-- Subject: runtime/sched/workers.c
+-- Random programs over all that crosses between cores, for ten minutes; without WEFT_LONG for two
+-- seconds. (The ten minutes of the tsan build: WEFT_LONG=1 scripts/dev/specs.sh cores tsan soak.)
+
+local proc = require 'support.proc'
+
+describe('random programs on several cores', function()
+  it('go well, and leave nothing behind', function()
+    local seconds = os.getenv 'WEFT_LONG' and 600 or 2
+    local script = debug.getinfo(1, 'S').source:match('^@(.*)spec/[^/]*$') ..
+      'spec/torture/cores_soak.lua'
+    local r = proc.weft({ script, tostring(seconds), tostring(proc.seed() or 1) },
+      { seconds = seconds * 2 + 120 })
+    assert.are.same({ 0, 'fine' }, { r.status, r.out:match '(%a+)\n$' or r.err .. r.out })
+  end)
+end)
