@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "loop/loop.h"
+#include "sched/crates.h"
 #include "sched/deque.h"
 #include "sched/inbox.h"
 #include "sched/vm.h"
@@ -27,16 +28,19 @@ typedef struct wf_worker {
   wf_vm *isolated;  // for isolated tasks; NULL: there was none yet
   uint32_t index;
   wf_loop loop;
-  wf_inbox inbox;      // of wf_mail
-  wf_deque deque;      // of wf_portable: its own spawns
-  wf_rand rand;        // whom to rob first
-  bool searching;      // counted as such in wf_idle
-  bool jumps;          // a virtual clock moves by itself: in wf_worker_run, not in steps
-  bool brief;          // in a step with a budget
-  uint64_t polled_ns;  // the machine's time when the event loop was last looked at
-  uint64_t shared_ns;  // the coarse clock when the isolated tasks of a busy worker had a turn
-  uint32_t rounds;     // of tasks
-  bool asleep;         // it waits for something to happen; pairs with wf_monitor.asleep
+  wf_inbox inbox;       // of wf_mail
+  wf_deque deque;       // of wf_portable: its own spawns
+  wf_crates crates;     // for those
+  wf_atomic_u64 sent;   // portable tasks and blocking calls that its VMs have made, and
+  wf_atomic_u64 begun;  // such as it has started: each is changed by its own thread alone
+  wf_rand rand;         // whom to rob first
+  bool searching;       // counted as such in wf_idle
+  bool jumps;           // a virtual clock moves by itself: in wf_worker_run, not in steps
+  bool brief;           // in a step with a budget
+  uint64_t polled_ns;   // the machine's time when the event loop was last looked at
+  uint64_t shared_ns;   // the coarse clock when the isolated tasks of a busy worker had a turn
+  uint32_t rounds;      // of tasks
+  bool asleep;          // it waits for something to happen; pairs with wf_monitor.asleep
   wf_atomic_u64 steals;
   wf_atomic_u64 live;    // tasks of its VM for isolated ones, as of its last round
   pthread_t thread;      // not of worker 0
