@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include "base/check.h"
+#include "base/size.h"
+#include "base/spin.h"
 
 #ifdef WEFT_DEBUG
 
@@ -66,9 +68,26 @@ void wf_lock_close(wf_lock *lock) {
   WF_CHECK(rc == 0);
 }
 
+// What most locks cover takes less than a tenth of a microsecond; a thread that is put to sleep
+// for one loses fifty. Who finds it taken stays away for a while, so that the other can take it
+// several times more without its cache line going back and forth: numbers to another core cost
+// 180 ns that way and 470 without (scripts/bench cores-numbers).
+enum { FIRST_NS = 400, MOST_NS = 1600, TRIES = WF_SIZE(8, 1) };
+
+static bool take_soon(pthread_mutex_t *mutex) {
+  uint32_t ns = FIRST_NS;
+  for (int i = 0; i < TRIES; i++) {
+    wf_spin(ns);
+    if (pthread_mutex_trylock(mutex) == 0) return true;
+    if (ns < MOST_NS) ns *= 2;
+  }
+  return false;
+}
+
 void wf_lock_acquire(wf_lock *lock) {
   check_order(lock);
-  int rc = pthread_mutex_lock(&lock->mutex);
+  int rc = pthread_mutex_trylock(&lock->mutex);
+  if (WF_UNLIKELY(rc != 0)) rc = take_soon(&lock->mutex) ? 0 : pthread_mutex_lock(&lock->mutex);
   WF_CHECK(rc == 0);
   add_held(lock);
 }

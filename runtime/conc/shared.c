@@ -2,12 +2,20 @@
 #include "conc/shared.h"
 
 #include "base/check.h"
+#include "base/peek.h"
 #include "base/size.h"
+#include "base/spin.h"
 #include "task/record.h"
 #include "task/scalar.h"
 
 // A ring begins with so many slots and grows up to the limit.
-enum { FIRST_SLOTS = WF_SIZE(1024, 2), LINGER = WF_SIZE(100, 1) };
+enum { FIRST_SLOTS = WF_SIZE(1024, 2) };
+
+// Lingering: a look every LOOK_NS, until a quarter of the capacity, and at most ENOUGH, can be
+// handled at a stroke, or some and no more have come since the last look. Fewer at a stroke means
+// that both sides want the lock at the same time: tables to another core through 128 take 530 ns
+// so, and 800 when the first one ends the wait; through 1, 1.2 us, and 5.9 without lingering.
+enum { LOOK_NS = 500, MOST_LOOKS = WF_SIZE(10, 1), ENOUGH = 32 };
 
 static void free_ring(wf_shared *ch) {
   wf_mem_free(&ch->core.mem, ch->ring, ch->slots * sizeof *ch->ring);
@@ -17,10 +25,13 @@ static void free_ring(wf_shared *ch) {
 
 static uint32_t wrap(const wf_shared *ch, uint32_t i) { return i < ch->slots ? i : i - ch->slots; }
 
+// Looked at without the lock as well, as a hint.
+static void set_count(wf_shared *ch, uint32_t count) { wf_store_relaxed(&ch->count, count); }
+
 static void pop(wf_shared *ch, wf_message *m) {
   *m = ch->ring[ch->at];
   ch->at = wrap(ch, ch->at + 1);
-  ch->count--;
+  set_count(ch, ch->count - 1);
   if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) {
     ch->carriers--;
     wf_core_use(&ch->core);
@@ -29,9 +40,8 @@ static void pop(wf_shared *ch, wf_message *m) {
 
 static void push(wf_shared *ch, const wf_message *m) {
   ch->ring[wrap(ch, ch->at + ch->count)] = *m;
-  ch->count++;
+  set_count(ch, ch->count + 1);
   if (WF_UNLIKELY(m->parcel != NULL && m->parcel->ncores > 0)) ch->carriers++;
-  wf_u64_store(&ch->news, wf_u64_load(&ch->news, WF_RELAXED) + 1, WF_RELAXED);
 }
 
 static void free_messages(wf_shared *ch) {
@@ -224,6 +234,7 @@ static int read_plain(const wf_message *m, double *values) {
 }
 
 int wf_shared_recv_plain(wf_shared *ch, double *values) {
+  if (wf_load_relaxed(&ch->count) == 0) return WF_SHARED_NOTHING;
   wf_message m;
   wf_remote *woken = NULL;
   wf_lock_acquire(&ch->core.lock);
@@ -234,9 +245,21 @@ int wf_shared_recv_plain(wf_shared *ch, double *values) {
   return what;
 }
 
-void wf_shared_linger(const wf_shared *ch) {
-  uint64_t before = wf_u64_load(&ch->news, WF_RELAXED);
-  for (int i = 0; i < LINGER && wf_u64_load(&ch->news, WF_RELAXED) == before; i++) wf_pause();
+// How many can go on: values to be taken, or room for some.
+static uint32_t ready(const wf_shared *ch, bool room) {
+  uint32_t count = wf_load_relaxed(&ch->count);
+  return !room ? count : count < ch->limit ? ch->limit - count : 0;
+}
+
+void wf_shared_linger(const wf_shared *ch, bool room) {
+  uint32_t before = ready(ch, room), enough = ch->limit < 4 ? 1 : ch->limit / 4;
+  if (enough > ENOUGH) enough = ENOUGH;
+  for (int i = 0; i < MOST_LOOKS; i++) {
+    wf_spin(LOOK_NS);
+    uint32_t now = ready(ch, room);
+    if (now >= enough || (now != 0 && now == before)) return;
+    before = now;
+  }
 }
 
 void wf_shared_offer(wf_shared *ch, double value) {
@@ -248,7 +271,7 @@ void wf_shared_offer(wf_shared *ch, double value) {
 bool wf_shared_drop(wf_shared *ch) {
   wf_lock_acquire(&ch->core.lock);
   bool any = ch->count > 0;
-  ch->count = 0;  // numbers, which own nothing
+  set_count(ch, 0);  // numbers, which own nothing
   wf_lock_release(&ch->core.lock);
   return any;
 }

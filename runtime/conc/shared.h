@@ -26,7 +26,6 @@ typedef struct wf_shared {
   uint32_t slots;      // of the ring
   uint32_t at, count;  // the next value to take, and how many there are
   uint32_t carriers;   // messages in it that hold cores
-  wf_atomic_u64 news;  // changes with each value that is buffered; a hint, read without the lock
   wf_message *ring;
   wf_message error;
   wf_rand rand;
@@ -64,9 +63,10 @@ bool wf_shared_send_number(wf_shared *ch, double v);
 bool wf_shared_send_record(wf_shared *ch, uint32_t shape, const double *values);
 int wf_shared_recv_plain(wf_shared *ch, double *values);
 
-// Waits for up to a few microseconds, about as long as somebody takes to send the next value: to
-// park and to be woken costs both sides more. For buffered channels, where nobody else is ready.
-void wf_shared_linger(const wf_shared *ch);
+// Waits for up to five microseconds for values, or for room: to park and to be woken costs both
+// sides more. For buffered channels, when nobody else is ready. What it has seen may be gone by
+// the time it returns.
+void wf_shared_linger(const wf_shared *ch, bool room);
 
 // Of a timer: hands the number to a receiver, or buffers it when nothing is.
 void wf_shared_offer(wf_shared *ch, double value);

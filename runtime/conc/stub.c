@@ -177,6 +177,10 @@ wf_chan_result wf_stub_try_recv(wf_vm *vm, lua_State *L, wf_chan *ch) {
   return result_of(L, result);
 }
 
+static void linger(const wf_vm *vm, const wf_shared *core, bool room) {
+  if (core->limit > 0 && wf_vm_ready(vm) == 0) wf_shared_linger(core, room);
+}
+
 int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
   wf_shared *core = wf_stub_core(ch);
   wf_message m;
@@ -185,7 +189,10 @@ int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
   if (result == WF_SHARED_BLOCK) {
     wf_remote_place *place = NULL;
     bool parks = wf_can_park(vm, L);
-    if (parks) place = wf_stub_prepare(vm, &ch->obj, WF_OP_SEND, ctx);
+    if (parks) {
+      linger(vm, core, true);
+      place = wf_stub_prepare(vm, &ch->obj, WF_OP_SEND, ctx);
+    }
     if (place == NULL) {
       if (m.parcel != NULL) wf_message_free(&m);
       if (!parks) wf_park_refuse(vm, L, "send");
@@ -209,7 +216,7 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   wf_shared_result result = wf_shared_recv(core, &m);
   if (result == WF_SHARED_BLOCK) {
     wf_check_can_park(vm, L, "recv");
-    if (core->limit > 1 && wf_vm_ready(vm) == 0) wf_shared_linger(core);
+    linger(vm, core, false);
     wf_remote_place *place = wf_stub_prepare(vm, &ch->obj, WF_OP_RECV, ctx);
     if (place == NULL) wf_site_raise(L, "not enough memory");
     result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);

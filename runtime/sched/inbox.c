@@ -30,10 +30,14 @@ bool wf_inbox_push(wf_inbox *inbox, wf_inbox_node *node) {
   return old == &dozing;
 }
 
-wf_inbox_node *wf_inbox_take(wf_inbox *inbox) {
+wf_inbox_node *wf_inbox_take_newest_first(wf_inbox *inbox) {
   if (wf_ptr_load(&inbox->head, WF_RELAXED) == NULL) return NULL;
-  wf_inbox_node *node = wf_ptr_exchange(&inbox->head, NULL, WF_ACQUIRE), *oldest = NULL;
-  if (node == &dozing) return NULL;
+  wf_inbox_node *node = wf_ptr_exchange(&inbox->head, NULL, WF_ACQUIRE);
+  return node != &dozing ? node : NULL;
+}
+
+wf_inbox_node *wf_inbox_take(wf_inbox *inbox) {
+  wf_inbox_node *node = wf_inbox_take_newest_first(inbox), *oldest = NULL;
   while (node != NULL) {
     wf_inbox_node *next = node->next;
     node->next = oldest;

@@ -30,6 +30,9 @@ bool wf_inbox_push(wf_inbox *inbox, wf_inbox_node *node);
 // Consumer. All nodes, oldest first; NULL: none. Ends a doze.
 wf_inbox_node *wf_inbox_take(wf_inbox *inbox);
 
+// The same, newest first: no node has to be looked at for that.
+wf_inbox_node *wf_inbox_take_newest_first(wf_inbox *inbox);
+
 // The one consumer, which holds no nodes back. False: there is something to take.
 bool wf_inbox_doze(wf_inbox *inbox);
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "loop/loop.h"
+#include "sched/crates.h"
 #include "sched/deque.h"
 #include "sched/inbox.h"
 #include "sched/vm.h"
@@ -29,6 +30,9 @@ typedef struct wf_worker {
   wf_loop loop;
   wf_inbox inbox;       // of wf_mail
   wf_deque deque;       // of wf_portable: its own spawns
+  wf_crates crates;     // for those
+  wf_atomic_u64 sent;   // portable tasks and blocking calls that its VMs have made, and
+  wf_atomic_u64 begun;  // such as it has started: each is changed by its own thread alone
   wf_rand rand;         // whom to rob first
   bool searching;       // counted as such in wf_idle
   bool jumps;           // a virtual clock moves by itself: in wf_worker_run, not in steps

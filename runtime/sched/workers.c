@@ -27,12 +27,18 @@ uint64_t wf_workers_tasks(const wf_runtime *rt) {
   const wf_workers *workers = rt->workers;
   uint64_t tasks = rt->vm.stats.tasks;
   if (workers == NULL) return tasks;
-  tasks += wf_u64_load(&workers->unstarted, WF_RELAXED);
+  uint64_t sent = 0, begun = wf_u64_load(&workers->dropped, WF_RELAXED);
   for (uint32_t i = 0; i < workers->places; i++) {
     const wf_worker *w = wf_load_acquire(&workers->list[i]);
-    if (w != NULL) tasks += wf_u64_load(&w->live, WF_RELAXED);
+    if (w == NULL) continue;
+    tasks += wf_u64_load(&w->live, WF_RELAXED);
+    begun += wf_u64_load(&w->begun, WF_RELAXED);
   }
-  return tasks;
+  for (uint32_t i = 0; i < workers->places; i++) {
+    const wf_worker *w = wf_load_acquire(&workers->list[i]);
+    if (w != NULL) sent += wf_u64_load(&w->sent, WF_RELAXED);
+  }
+  return tasks + (sent > begun ? sent - begun : 0);
 }
 
 uint64_t wf_workers_steals(const wf_runtime *rt) {
@@ -146,6 +152,7 @@ static void free_worker(wf_workers *workers, wf_worker *w) {
   if (w == NULL || w->index == 0) return;
   wf_loop_close(&w->loop);
   wf_deque_close(&w->deque);
+  wf_crates_close(&w->crates);
   wf_mem_free(&workers->rt->mem, w, sizeof *w);
 }
 
@@ -156,6 +163,7 @@ static wf_worker *new_worker(wf_runtime *rt, uint32_t index) {
   w->index = index;
   w->jumps = true;
   wf_inbox_init(&w->inbox);
+  wf_crates_init(&w->crates, &rt->mem, WF_PORTABLE_BYTES);
   wf_rand_seed(&w->rand, rt->seed + index);
   if (!wf_deque_open(&w->deque, &rt->mem)) {
     wf_mem_free(&rt->mem, w, sizeof *w);
@@ -208,6 +216,7 @@ bool wf_workers_open(wf_runtime *rt) {
     wf_deque_close(&first->deque);
     return false;
   }
+  wf_crates_init(&first->crates, &rt->mem, WF_PORTABLE_BYTES);
   wf_rand_seed(&first->rand, rt->seed);
   workers->list[0] = first;
   wf_inbox_init(&workers->injected);
@@ -277,6 +286,7 @@ void wf_workers_close(wf_runtime *rt) {
   (void)pthread_cond_destroy(&workers->changed);
   wf_lock_close(&workers->lock);
   wf_deque_close(&rt->worker.deque);
+  wf_crates_close(&rt->worker.crates);
   rt->workers = NULL;
   free_all(workers);
 }

@@ -17,12 +17,13 @@
 #include "sched/idle.h"
 #include "sched/worker.h"
 
-// A task that has not started: the first member of task/spawn.h's.
+// A task that has not started: the first member of task/spawn.h's, in a block of WF_PORTABLE_BYTES
+// of the worker that spawned it.
 typedef struct wf_portable {
   wf_inbox_node node;  // in the injection queue
 } wf_portable;
 
-enum { WF_MAX_WORKERS = 1024, WF_MAX_BLOCKING = 64 };
+enum { WF_MAX_WORKERS = 1024, WF_MAX_BLOCKING = 64, WF_PORTABLE_BYTES = 512 };
 
 typedef struct wf_workers {
   struct wf_runtime *rt;
@@ -33,7 +34,7 @@ typedef struct wf_workers {
   wf_inbox injected;         // portable tasks from threads without a deque
   wf_atomic_u64 checked_ns;  // when the quota was looked at last
   wf_atomic_u64 virtual_ns;  // the common time of virtual clocks
-  wf_atomic_u64 unstarted;   // portable tasks and blocking calls that have not begun
+  wf_atomic_u64 dropped;     // portable tasks and blocking calls that will never begin
   wf_atomic_u64 quiescent;   // 1: nothing can ever happen; worker 0 is to say so
   wf_atomic_u64 stopping;    // 1: the threads are to end
   wf_lock lock;              // of what follows; WF_RANK_RUNTIME

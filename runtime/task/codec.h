@@ -57,6 +57,10 @@ typedef enum wf_pack_as {
 // shared from then on.
 bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m);
 
+// The same for values that need a parcel; that is `mem`'s.
+bool wf_codec_pack_into(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as,
+                        const wf_mem *mem, wf_message *m);
+
 // Whether that could be done, and how many bytes it would be. Nothing becomes shared.
 bool wf_codec_check(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, size_t *weight);
 

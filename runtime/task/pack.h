@@ -34,6 +34,7 @@ typedef struct wf_packer {
   lua_State *L;
   wf_codec *codec;
   wf_scratch *s;
+  const wf_mem *mem;  // for the parcel
   wf_pack_as as;
   int first, n, root;  // where the values lie, and which of them is under way, from 0
   int pending;         // the slot of a table with what comes later, by its number; nil at first

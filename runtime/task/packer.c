@@ -96,7 +96,8 @@ static result pack_values(wf_packer *p, int top, wf_message *m) {
   wf_guard_hook hook = wf_guard_lift_hook(p->L);
   bool ok = pack(p, top);
   wf_guard_put_hook_back(p->L, &hook);
-  if (ok && !wf_scratch_finish(p->s, (uint32_t)p->n, p->plain, m)) ok = wf_pack_no_memory(p);
+  if (ok && !wf_scratch_finish(p->s, p->mem, (uint32_t)p->n, p->plain, m))
+    ok = wf_pack_no_memory(p);
   wf_scratch_reset(p->s);
   if (codec->scratch == NULL) {
     wf_scratch_trim(p->s);
@@ -114,19 +115,22 @@ static void set_up(wf_packer *p, wf_promotion *promotion, lua_State *L, int firs
   p->vm = promotion->vm;
   p->L = L;
   p->codec = wf_codec_open(p->vm, L);
+  p->mem = &p->vm->rt->mem;
   p->promotion = promotion;
   p->first = first;
   p->n = n;
 }
 
+// mem: for the parcel; NULL: the runtime's.
 static bool pack_shared(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, bool commit,
-                        wf_message *m) {
+                        const wf_mem *mem, wf_message *m) {
   if (n > UINT16_MAX) luaL_error(L, "too many values");
   int top = lua_gettop(L);
   wf_promotion promotion = {.vm = vm};
   wf_packer p;
   set_up(&p, &promotion, L, first, n);
   p.as = as;
+  if (mem != NULL) p.mem = mem;
   result packed = pack_values(&p, top, m);
   if (packed != PACKED) {
     wf_promotion_undo(&promotion, L);
@@ -145,12 +149,17 @@ static bool pack_shared(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as
 }
 
 bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m) {
-  return wf_pack_inline(L, first, n, m) || pack_shared(vm, L, first, n, as, true, m);
+  return wf_pack_inline(L, first, n, m) || pack_shared(vm, L, first, n, as, true, NULL, m);
+}
+
+bool wf_codec_pack_into(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as,
+                        const wf_mem *mem, wf_message *m) {
+  return pack_shared(vm, L, first, n, as, true, mem, m);
 }
 
 bool wf_codec_check(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, size_t *weight) {
   wf_message m;
-  if (!wf_pack_inline(L, first, n, &m) && !pack_shared(vm, L, first, n, as, false, &m)) {
+  if (!wf_pack_inline(L, first, n, &m) && !pack_shared(vm, L, first, n, as, false, NULL, &m)) {
     return false;
   }
   *weight = wf_message_weight(&m);

@@ -112,7 +112,8 @@ static void copy_list(void *to, const wf_vec *from) {
   if (from->size > 0) memcpy(to, from->data, from->size);
 }
 
-bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m) {
+bool wf_scratch_finish(wf_scratch *s, const wf_mem *mem, uint32_t count, bool plain,
+                       wf_message *m) {
   size_t lists = s->cores.size + s->codes.size + s->blobs.size;
   if (s->bytes.size > UINT32_MAX) return false;
   m->parcel = NULL;
@@ -124,7 +125,7 @@ bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m)
     return true;
   }
   wf_parcel *parcel =
-      wf_message_parcel(s->mem, s->bytes.size, s->cores.size / sizeof(wf_core *),
+      wf_message_parcel(mem, s->bytes.size, s->cores.size / sizeof(wf_core *),
                         s->codes.size / sizeof(wf_code *), s->blobs.size / sizeof(wf_blob));
   if (parcel == NULL) return false;
   copy_list(parcel->bytes, &s->bytes);

@@ -50,8 +50,10 @@ void wf_scratch_trim(wf_scratch *s);
 // The entry of the address; a new one has `value` UINT64_MAX. NULL when memory is out.
 wf_seen *wf_scratch_see(wf_scratch *s, const void *address, uint32_t as);
 
-// Makes the message of it, with references to what it lists. False when memory is out.
-bool wf_scratch_finish(wf_scratch *s, uint32_t count, bool plain, wf_message *m);
+// Makes the message of it, with references to what it lists; its parcel is `mem`'s. False when
+// memory is out.
+bool wf_scratch_finish(wf_scratch *s, const wf_mem *mem, uint32_t count, bool plain,
+                       wf_message *m);
 
 static inline bool wf_scratch_put(wf_scratch *s, uint8_t byte) {
   uint8_t *place = wf_vec_add(s->mem, &s->bytes, 1);

@@ -25,13 +25,38 @@ typedef struct spawned {
   wf_message message;  // the function and its arguments
   wf_core *counted;    // of a waitgroup that counts the task, or NULL
   char created[WF_SITE_BYTES];
+  // The message's parcel, when that is small enough: one block has both.
+  _Alignas(8) char room[];
 } spawned;
 
-static void free_spawned(wf_runtime *rt, spawned *s) {
-  wf_u64_sub(&rt->workers->unstarted, 1, WF_RELAXED);
-  wf_message_free(&s->message);
+enum { ROOM = WF_PORTABLE_BYTES - sizeof(spawned) };
+
+_Static_assert(sizeof(spawned) + sizeof(wf_parcel) + 64 <= WF_PORTABLE_BYTES,
+               "there is room for a parcel");
+
+// wf_mem_fn for the parcel; ud is the worker that spawns. What is small enough brings the block of
+// the task along, and its end gives that back.
+static void *in_room(void *ud, void *ptr, size_t osize, size_t nsize) {
+  wf_worker *home = ud;
+  if ((nsize != 0 ? nsize : osize) > ROOM) {
+    return home->rt->mem.fn(home->rt->mem.ud, ptr, osize, nsize);
+  }
+  if (nsize == 0) {
+    wf_crates_give(wf_container_of(ptr, spawned, room));
+    return NULL;
+  }
+  WF_ASSERT(ptr == NULL);
+  spawned *s = wf_crates_take(&home->crates);
+  return s != NULL ? s->room : NULL;
+}
+
+static bool is_in_room(const wf_parcel *parcel) { return parcel != NULL && parcel->block <= ROOM; }
+
+static void free_spawned(spawned *s) {
+  bool in_one_block = is_in_room(s->message.parcel);
   if (s->counted != NULL) wf_core_unref(s->counted);
-  wf_mem_free(&rt->mem, s, sizeof *s);
+  wf_message_free(&s->message);
+  if (!in_one_block) wf_crates_give(s);
 }
 
 static void open_workers(wf_vm *vm, lua_State *L, const char *call) {
@@ -60,7 +85,6 @@ void wf_spawn_no_thread(lua_State *L, const char *call, int error) {
 }
 
 wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, const char *call) {
-  wf_runtime *rt = vm->rt;
   if (vm->orphaned) wf_site_raise(L, "weft has been closed");
   open_workers(vm, L, call);
   wf_isolated_note_paths(vm, L);
@@ -68,8 +92,12 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   wf_message m;
   luaL_checkstack(L, LUA_MINSTACK, NULL);
   bool own = wf_own_push(vm, L);
-  if (!wf_codec_pack(vm, L, first, lua_gettop(L) - first + 1, WF_PACK_CALL, &m)) refuse(L, call);
-  spawned *s = rt->mem.fn(rt->mem.ud, NULL, 0, sizeof *s);
+  wf_worker *worker = vm->worker;
+  wf_mem mem = {.fn = in_room, .ud = worker};
+  int n = lua_gettop(L) - first + 1;
+  if (!wf_codec_pack_into(vm, L, first, n, WF_PACK_CALL, &mem, &m)) refuse(L, call);
+  spawned *s = is_in_room(m.parcel) ? wf_container_of(m.parcel, spawned, room)
+                                    : wf_crates_take(&worker->crates);
   if (s == NULL) {
     wf_message_free(&m);
     wf_site_raise(L, "not enough memory");
@@ -81,7 +109,7 @@ wf_portable *wf_spawn_pack(wf_vm *vm, lua_State *L, int first, wf_job *job, cons
   s->id = wf_task_next_id(vm);
   s->creator = vm->current != NULL ? vm->current->id : 0;
   wf_site_copy(vm, site, s->created);
-  wf_u64_add(&rt->workers->unstarted, 1, WF_RELAXED);
+  wf_u64_store(&worker->sent, wf_u64_load(&worker->sent, WF_RELAXED) + 1, WF_RELAXED);
   return &s->portable;
 }
 
@@ -119,7 +147,8 @@ void wf_spawn_counted(wf_vm *vm, lua_State *L, int first, const char *call) {
 }
 
 void wf_spawn_drop(wf_runtime *rt, wf_portable *item) {
-  free_spawned(rt, wf_container_of(item, spawned, portable));
+  wf_u64_add(&rt->workers->dropped, 1, WF_RELAXED);
+  free_spawned(wf_container_of(item, spawned, portable));
 }
 
 // Starting ------------------------------------------------------------------------------------
@@ -201,10 +230,11 @@ void wf_spawn_start(wf_worker *worker, wf_portable *item) {
   wf_runtime *rt = worker->rt;
   spawned *s = wf_container_of(item, spawned, portable);
   wf_job *job = s->job;
+  wf_u64_store(&worker->begun, wf_u64_load(&worker->begun, WF_RELAXED) + 1, WF_RELAXED);
   if (worker->isolated == NULL && !rt->hooks->open_isolated(worker)) {
     // Somebody who has a VM already may have more luck; who has none cannot even say so.
     if (job != NULL) wf_worker_post(job->obj.vm->worker, &job->mail);
-    free_spawned(rt, s);
+    free_spawned(s);
     return;
   }
   start_call call = {.vm = worker->isolated, .s = s};
@@ -216,7 +246,7 @@ void wf_spawn_start(wf_worker *worker, wf_portable *item) {
       wf_runtime_fail(call.vm);
     }
   }
-  free_spawned(rt, s);
+  free_spawned(s);
 }
 
 // Jobs ----------------------------------------------------------------------------------------

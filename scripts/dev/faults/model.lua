@@ -57,8 +57,8 @@ return {
       "wf_ptr_exchange(&inbox->head, NULL, WF_ACQUIRE)",
       "wf_ptr_exchange(&inbox->head, NULL, WF_RELAXED)" },
     { "take empties without an exchange", "model/inbox_model",
-      "wf_inbox_node *node = wf_ptr_exchange(&inbox->head, NULL, WF_ACQUIRE), *oldest = NULL;",
-      "wf_inbox_node *node = wf_ptr_load(&inbox->head, WF_ACQUIRE), *oldest = NULL;\n" ..
+      "wf_inbox_node *node = wf_ptr_exchange(&inbox->head, NULL, WF_ACQUIRE);",
+      "wf_inbox_node *node = wf_ptr_load(&inbox->head, WF_ACQUIRE);\n" ..
       "  wf_ptr_store(&inbox->head, NULL, WF_RELAXED);" },
     { "take gives the newest first", "model/inbox_model",
       "  while (node != NULL) {", "  oldest = node;\n  while (false) {" },

@@ -37,6 +37,15 @@ return {
       "quiet, more) == WF_IDLE_TO_SEARCH;", "quiet, more) > WF_IDLE_TO_SEARCH;" },
   },
 
+  { file = "runtime/sched/crates.c",
+    { "a crate is given to two", "c/crates_test",
+      "    crates->spare = node->next;\n", "" },
+    { "all crates are kept", "c/crates_test",
+      "f->kept = crates->kept < WF_CRATES_KEPT;", "f->kept = true;" },
+    { "no crate is used again", "c/crates_test",
+      "f->kept = crates->kept < WF_CRATES_KEPT;", "f->kept = false;" },
+  },
+
   { file = "runtime/sched/worker.c",
     { "mail wakes nobody", "spawn",
       "if (wf_inbox_push(&to->inbox, &mail->node)) wf_idle_wake(",
