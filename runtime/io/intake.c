@@ -156,42 +156,90 @@ static bool make_room(wf_stream *s) {
   return true;
 }
 
-// Files are read at once: their reads do not wait.
-static void read_file(wf_stream *s) {
-  ssize_t n;
-  if (!make_room(s)) {
-    s->end_code = UV_ENOMEM;
+// A little in a big block moves to a small one, as of a thousand streams each may have a little;
+// not so what somebody is about to take.
+static void fit(wf_stream *s) {
+  size_t size = unread(s);
+  if (size == 0) {
+    release(s);
     return;
   }
+  if (s->capacity != WF_BLOCK_SIZE || size > WF_BLOCK_SIZE / 2) return;
+  bool awaited = !wf_list_empty(&s->readers) && !wf_block_is_short(s->h.obj.vm);
+  if (size > MIN_ROOM && awaited) return;
+  wf_mem *mem = wf_obj_mem(&s->h.obj);
+  size_t capacity = SMALLEST;
+  while (capacity < size) capacity *= 2;
+  char *buf = mem->fn(mem->ud, NULL, 0, capacity);
+  if (buf == NULL) return;
+  memcpy(buf, s->buf + s->start, size);
+  release(s);
+  s->buf = buf;
+  s->end = size;
+  s->capacity = capacity;
+}
+
+static void stop(wf_stream *s) {
+  if (!s->reading) return;
+  s->reading = false;
+  (void)uv_read_stop(&s->h.uv->u.stream);
+}
+
+// What there is goes into the buffer, at once. False: memory is out.
+static bool read_now(wf_stream *s) {
+  if (!make_room(s)) return false;
+  size_t room = s->capacity - s->end;
+  int fd = wf_stream_fd(s);
+  ssize_t n;
   do {
-    n = read(s->fd, s->buf + s->end, s->capacity - s->end);
+    n = read(fd, s->buf + s->end, room);
   } while (n < 0 && errno == EINTR);
+  s->full = n == (ssize_t)room;
   if (n > 0) {
     s->end += (size_t)n;
-  } else {
-    s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+    return true;
   }
+  if (unread(s) == 0) release(s);
+  if (n < 0 && s->fd < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return true;
+  s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+  stop(s);
+  return true;
+}
+
+// Files are read at once: their reads do not wait. Nor does one after another that has filled the
+// whole buffer: there is more, as a rule.
+static bool reads_at_once(const wf_stream *s, const wf_want *want) {
+  return s->fd >= 0 || (s->full && want->mode == WF_READ_SOME && s->h.uv != NULL);
 }
 
 wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
   if (s->due || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;
   s->scanned = 0;
   wf_intake_result r = result(L, s, want, code);
-  while (r == WF_INTAKE_WAIT && s->fd >= 0) {
-    read_file(s);
+  while (r == WF_INTAKE_WAIT && reads_at_once(s, want)) {
+    if (!read_now(s)) {
+      *code = UV_ENOMEM;
+      return WF_INTAKE_CODE;
+    }
     r = result(L, s, want, code);
   }
   return r;
 }
 
 wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
-  s->due = false;
+  bool arrived = s->arrived;
+  s->due = s->arrived = false;
   if (!wf_stream_is_open(s)) {
     *code = WF_IO_CLOSED;
     return WF_INTAKE_CODE;
   }
+  if (arrived && unread(s) == 0 && s->end_code == 0 && !read_now(s)) {
+    *code = UV_ENOMEM;
+    return WF_INTAKE_CODE;
+  }
   s->scanned = 0;
   wf_intake_result r = result(L, s, want, code);
+  if (arrived) fit(s);
   if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
   return r;
 }
@@ -227,46 +275,34 @@ void wf_intake_serve(wf_stream *s) {
 
 // libuv's side ---------------------------------------------------------------------------------
 
+// Whether what has come is left where it is: who waits for some bytes reads them itself as soon as
+// it runs. So what many connections get goes through one block, which the processor has in its
+// cache, on its way to the strings, where each had a block of its own until its task ran: of an
+// echo of 16 KiB over 64 connections the server's time goes down by a quarter (16.4 to 12.1 µs),
+// and small answers need no memory in between.
+static bool is_left(const wf_stream *s) {
+  if (s->due) return s->arrived;
+  if (wf_list_empty(&s->readers) || unread(s) > 0) return false;
+  const wf_task *task = wf_container_of(s->readers.next, wf_waiter, link)->task;
+  return lua_tointeger(task->at, 2) == WF_READ_SOME;
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
   (void)suggested;
   wf_stream *s = (wf_stream *)wf_uv_owner(handle);
   *buf = uv_buf_init(NULL, 0);
-  if (!make_room(s)) return;
+  if (is_left(s) || !make_room(s)) return;
   *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
-}
-
-// A little in a big block moves to a small one, as of a thousand streams each may have a little;
-// not so what somebody is about to take.
-static void fit(wf_stream *s) {
-  size_t size = unread(s);
-  if (size == 0) {
-    release(s);
-    return;
-  }
-  if (s->capacity != WF_BLOCK_SIZE || size > WF_BLOCK_SIZE / 2) return;
-  bool awaited = !wf_list_empty(&s->readers) && !wf_block_is_short(s->h.obj.vm);
-  if (size > MIN_ROOM && awaited) return;
-  wf_mem *mem = wf_obj_mem(&s->h.obj);
-  size_t capacity = SMALLEST;
-  while (capacity < size) capacity *= 2;
-  char *buf = mem->fn(mem->ud, NULL, 0, capacity);
-  if (buf == NULL) return;
-  memcpy(buf, s->buf + s->start, size);
-  release(s);
-  s->buf = buf;
-  s->end = size;
-  s->capacity = capacity;
-}
-
-static void stop(wf_stream *s) {
-  if (!s->reading) return;
-  s->reading = false;
-  (void)uv_read_stop(&s->h.uv->u.stream);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   (void)buf;
   wf_stream *s = (wf_stream *)wf_uv_owner(stream);
+  if (n == UV_ENOBUFS && is_left(s)) {
+    if (!s->due) s->due = s->arrived = wf_handle_wake(&s->readers, 0);
+    wf_stream_settle(s);
+    return;
+  }
   if (n > 0) s->end += (size_t)n;
   fit(s);
   if (n == 0) return;

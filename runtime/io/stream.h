@@ -53,6 +53,8 @@ typedef struct wf_stream {
   int end_code;         // what comes after the buffer: 0, UV_EOF or an error
   bool reading;         // libuv reads, or a thread does
   bool due;             // the first reader has been woken and has not taken its bytes yet
+  bool arrived;         // they are still the system's: it reads them itself
+  bool full;            // the last read that a task made itself has filled the buffer
   // Writing.
   struct wf_out *out;  // what libuv has of a write that did not go out at once
   bool connecting;

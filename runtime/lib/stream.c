@@ -74,14 +74,19 @@ static int l_stream_read(lua_State *L) {
   return wf_door_io_park(L, s, WF_STREAM_READ, waiter, 5);
 }
 
-// stream_take(c, mode, n, sep) -> string; false, code
+// stream_take(c, mode, n, sep) -> string; false, code; true: somebody else has got it, read again
 static int l_stream_take(lua_State *L) {
   lua_settop(L, 4);
   wf_want want = wf_intake_want(L, 2);
   wf_stream *s = wf_door_stream(L, read_names[want.mode]);
   int code = 0;
-  if (wf_intake_take(L, s, &want, &code) == WF_INTAKE_BYTES) return 1;
-  return wf_door_io_code(L, code);
+  switch (wf_intake_take(L, s, &want, &code)) {
+    case WF_INTAKE_BYTES: return 1;
+    case WF_INTAKE_CODE: return wf_door_io_code(L, code);
+    case WF_INTAKE_WAIT: break;
+  }
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 // Checks what is to be written; numbers become strings. The context that comes last, or NULL; it

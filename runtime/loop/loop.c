@@ -14,23 +14,52 @@
 
 _Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
 
-// What is there to be run, now.
-static int turn(wf_loop *loop) {
+static int run(wf_loop *loop, uv_run_mode mode) {
   wf_loop_here = true;
-  int more = uv_run(&loop->uv, UV_RUN_NOWAIT);
+  int more = uv_run(&loop->uv, mode);
   wf_loop_here = false;
   return more;
+}
+
+// What is there to be run, now.
+static int turn(wf_loop *loop) { return run(loop, UV_RUN_NOWAIT); }
+
+// libuv has run what it had and is about to wait: not when that has given somebody something to
+// do.
+static void before_wait(uv_prepare_t *prepare) {
+  wf_loop *loop = wf_container_of(prepare, wf_loop, before_wait);
+  if (loop->happened || loop->woken) uv_stop(&loop->uv);
 }
 
 int wf_loop_init(wf_loop *loop) {
   loop->wake_fds[0] = loop->wake_fds[1] = -1;
   loop->jobs = 0;
-  loop->has_jobs_done = false;
-  return uv_loop_init(&loop->uv);
+  loop->has_jobs_done = loop->happened = loop->woken = false;
+  int rc = uv_loop_init(&loop->uv);
+  if (rc != 0) return rc;
+  (void)uv_prepare_init(&loop->uv, &loop->before_wait);
+  (void)uv_prepare_start(&loop->before_wait, before_wait);
+  uv_unref((uv_handle_t *)&loop->before_wait);
+  (void)uv_timer_init(&loop->uv, &loop->limit);
+  uv_unref((uv_handle_t *)&loop->limit);
+  return 0;
 }
 
-int wf_loop_enable_wakes(wf_loop *loop) {
-  if (loop->wake_fds[0] >= 0) return 0;
+static void read_wakes(const wf_loop *loop) {
+  uint64_t wakes[8];
+  while (read(loop->wake_fds[0], wakes, sizeof wakes) == (ssize_t)sizeof wakes) {
+  }
+}
+
+static void on_wake(uv_poll_t *poll, int status, int events) {
+  (void)status;
+  (void)events;
+  wf_loop *loop = wf_container_of(poll, wf_loop, wakes);
+  read_wakes(loop);
+  loop->woken = true;
+}
+
+static int open_wake_fds(wf_loop *loop) {
 #ifdef __linux__
   int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (fd < 0) return uv_translate_sys_error(errno);
@@ -39,6 +68,26 @@ int wf_loop_enable_wakes(wf_loop *loop) {
 #else
   return uv_pipe(loop->wake_fds, UV_NONBLOCK_PIPE, UV_NONBLOCK_PIPE);
 #endif
+}
+
+static void close_wake_fds(wf_loop *loop) {
+  if (loop->wake_fds[0] >= 0) (void)close(loop->wake_fds[0]);
+  if (loop->wake_fds[1] != loop->wake_fds[0]) (void)close(loop->wake_fds[1]);
+  loop->wake_fds[0] = loop->wake_fds[1] = -1;
+}
+
+int wf_loop_enable_wakes(wf_loop *loop) {
+  if (loop->wake_fds[0] >= 0) return 0;
+  int rc = open_wake_fds(loop);
+  if (rc != 0) return rc;
+  rc = uv_poll_init(&loop->uv, &loop->wakes, loop->wake_fds[0]);
+  if (rc != 0) {
+    close_wake_fds(loop);
+    return rc;
+  }
+  (void)uv_poll_start(&loop->wakes, UV_READABLE, on_wake);
+  uv_unref((uv_handle_t *)&loop->wakes);
+  return 0;
 }
 
 // A full pipe or counter wakes just as well.
@@ -52,10 +101,8 @@ void wf_loop_wake(wf_loop *loop) {
 }
 
 void wf_loop_take_wakes(wf_loop *loop) {
-  uint64_t wakes[8];
-  if (loop->wake_fds[0] < 0) return;
-  while (read(loop->wake_fds[0], wakes, sizeof wakes) == (ssize_t)sizeof wakes) {
-  }
+  loop->woken = false;
+  if (loop->wake_fds[0] >= 0) read_wakes(loop);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg) {
@@ -64,12 +111,10 @@ static void close_handle(uv_handle_t *handle, void *arg) {
 }
 
 void wf_loop_close(wf_loop *loop) {
-  if (loop->wake_fds[0] >= 0) (void)close(loop->wake_fds[0]);
-  if (loop->wake_fds[1] != loop->wake_fds[0]) (void)close(loop->wake_fds[1]);
-  loop->wake_fds[0] = loop->wake_fds[1] = -1;
   uv_walk(&loop->uv, close_handle, NULL);
   while (turn(loop) != 0) {
   }
+  close_wake_fds(loop);
   int rc = uv_loop_close(&loop->uv);
   WF_ASSERT(rc == 0);
   (void)rc;
@@ -96,29 +141,39 @@ static bool has_new_watchers(const wf_loop *loop) {
   return first != &loop->uv.watcher_queue;
 }
 
-// Whether there may be something to run already.
-static bool needs_turn(const wf_loop *loop) {
-  return has_new_watchers(loop) || !wf_loop_pending(loop) || uv_backend_timeout(&loop->uv) == 0;
-}
-
-void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
-  bool wakes = loop->wake_fds[0] >= 0;
-  loop->happened = false;
-  if (needs_turn(loop)) {
-    if (turn(loop) == 0 && timeout_ns == WF_NEVER && !wakes) return;
-    if (loop->happened) return;
-  }
-  // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
+// Less than libuv counts, or no handle that it would wait for.
+static void wait_exactly(wf_loop *loop, uint64_t timeout_ns) {
+  if (turn(loop) == 0 && timeout_ns == WF_NEVER && loop->wake_fds[0] < 0) return;
+  if (loop->happened || loop->woken) return;
   bool pending = wf_loop_pending(loop);
+  // Of a loop without handles it says 0: there is nothing to wait for, but a timer of ours may be.
   int uv_ms = pending ? uv_backend_timeout(&loop->uv) : -1;
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
   if (pending && has_new_watchers(loop)) timeout_ns = 0;
   if (timeout_ns > 0) {
     struct pollfd fds[2] = {{.fd = uv_backend_fd(&loop->uv), .events = POLLIN},
                             {.fd = loop->wake_fds[0], .events = POLLIN}};
-    poll_fds(fds, wakes ? 2 : 1, timeout_ns);
-    if (fds[1].revents != 0) wf_loop_take_wakes(loop);
+    poll_fds(fds, loop->wake_fds[0] >= 0 ? 2 : 1, timeout_ns);
+    if (fds[1].revents != 0) read_wakes(loop);  // a loop without handles does not look
   }
   uv_update_time(&loop->uv);
   (void)turn(loop);
+}
+
+static void on_limit(uv_timer_t *timer) { (void)timer; }
+
+void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
+  uint64_t ms = timeout_ns / 1000000;
+  loop->happened = false;
+  if (timeout_ns == WF_NEVER ? wf_loop_pending(loop) : ms > 0 && wf_loop_pending(loop)) {
+    if (timeout_ns != WF_NEVER) {
+      uv_update_time(&loop->uv);
+      (void)uv_timer_start(&loop->limit, on_limit, ms, 0);
+    }
+    (void)run(loop, UV_RUN_ONCE);
+    if (timeout_ns != WF_NEVER) (void)uv_timer_stop(&loop->limit);
+  } else {
+    wait_exactly(loop, timeout_ns);
+  }
+  loop->woken = false;
 }

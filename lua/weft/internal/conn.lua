@@ -48,7 +48,11 @@ end
 
 local function some(self, mode, n, sep, ctx)
   local data, err, mark = read(self, mode, n, sep, ctx)
-  if data == true then data, err = take(self, mode, n, sep) end
+  while data == true do
+    data, err = take(self, mode, n, sep)
+    -- Another process that reads from the same pipe was faster.
+    if data == true then data, err, mark = read(self, mode, n, sep, ctx) end
+  end
   if data then return data end
   if data == false and err == TOO_LONG then
     return nil, mode == LINE and "line too long" or "too long"

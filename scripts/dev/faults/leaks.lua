@@ -174,7 +174,8 @@ return {
 
   { file = "runtime/loop/loop.c",
     { "a sleeping program does not hear that it is interrupted", "dump embed/interrupt",
-      "poll_fds(fds, wakes ? 2 : 1, timeout_ns);", "poll_fds(fds, 1, timeout_ns);" },
+      "poll_fds(fds, loop->wake_fds[0] >= 0 ? 2 : 1, timeout_ns);",
+      "poll_fds(fds, 1, timeout_ns);" },
   },
 
   { file = "runtime/inspect.c",
