@@ -2,8 +2,8 @@
 // The event loop of a worker: a uv_loop_t and an exact way to wait in it. libuv's own timers count
 // in milliseconds; here what is left of a deadline below one is waited for by a ppoll on the
 // loop's descriptor, exact to what the kernel gives. All that is longer is one call of uv_run, and
-// so one call of the system's: a ppoll in front of each uv_run cost an echo over one connection 6 %
-// of its server's time.
+// so one of the system's: with a ppoll in front of each, a message over one connection took an
+// echo's server four calls, and now takes three, as it does plain libuv.
 //
 // A wake is a descriptor that the loop watches: cheaper than uv_async_send.
 #ifndef WF_LOOP_LOOP_H
