@@ -11,7 +11,8 @@ local sync = require 'weft.sync'
 
 local SECONDS, CLIENTS = tonumber(arg[1]) or 4, tonumber(arg[2]) or 200
 math.randomseed(tonumber(arg[3]) or 1)
-local ROUNDS, PATIENCE, MOST = 4, 20, 40000
+-- Of five minutes under load none is lost because the machine has others to serve.
+local ROUNDS, PATIENCE, MOST = 4, SECONDS > 60 and 60 or 20, 40000
 
 local counts = { asked = 0, answered = 0, stalled = 0, reset = 0, vanished = 0, flooded = 0 }
 
@@ -54,8 +55,10 @@ function behaviours.ask()
     local id = math.random(1e6)
     counts.asked = counts.asked + 1
     local body = request(conn, id)
-    assert(conn:read_line() == ('%d %d'):format(id, #body))
-    assert(conn:read_exactly(#body) == body)
+    local line, err = conn:read_line()
+    assert(line == ('%d %d'):format(id, #body), err or line)
+    line, err = conn:read_exactly(#body)
+    assert(line == body, err or 'another answer')
     counts.answered = counts.answered + 1
   end
   conn:close()
