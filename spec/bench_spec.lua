@@ -270,13 +270,13 @@ describe('bench', function()
     assert.near(uv.weft.samples[1] / uv.uv.samples[1], uv.ratio.median, 1e-6)
     assert.is_true(cpu.weft.median > 0)
     -- What a server gives back is looked at.
-    local load = quote(top .. 'build/release/bench/load') .. ' 1 8 3 '
+    local load = quote(top .. 'build/release/bench/load') .. ' 1 16 3 '
     local serve = "weft=require 'weft' l=weft.net.listen('tcp','127.0.0.1:0') " ..
       "print((l:addr():match '%d+$')) io.flush() c=l:accept() while true do s=c:read() " ..
       "if not s then break end c:write(%s) end"
     for answer, words in pairs { ['s'] = false, ['s:upper()'] = 'sends something else',
       ['s .. s'] = 'sends something else' } do
-      local r = proc.shell(load .. quote(proc.bin) .. ' -e ' .. quote(serve:gsub('%%s', answer)))
+      r = proc.shell(load .. quote(proc.bin) .. ' -e ' .. quote(serve:gsub('%%s', answer)))
       assert.equal(words and 1 or 0, r.status, r.err)
       if words then has(r.err, words) end
     end
