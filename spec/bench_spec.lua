@@ -105,7 +105,7 @@ describe('bench', function()
       { { '--rounds=1.5' }, '--rounds takes a whole number' },
       { { '--workers', '1,0' }, '--workers takes a whole number from 1 to 1024, not 0' },
       { { '--workers=1,,2' }, '--workers takes a whole number' },
-      { { '--without', 'weft' }, '--without takes go, tarantool or luajit, not weft' },
+      { { '--without', 'weft' }, '--without takes go, tarantool, luajit or uv, not weft' },
       { { '--weft', '/nowhere/weft' }, 'there is no file /nowhere/weft' },
       { { '--check', '--without=go' }, '--check and --plot are about Go' },
       { { '--json', '-', '--plot=-' }, 'only one of' },
@@ -259,6 +259,29 @@ describe('bench', function()
     assert.same({ 'env', 'GOMAXPROCS=3', 'go' }, facts.go.with_workers({ 'go' }, 3))
   end)
 
+  it('drives servers, and compares them also with one in C', function()
+    local r = quick(proc.bin, 'tcp-1', 'tcp-1-uv', 'tcp-1-cpu', '--json', '-')
+    assert.same({ 0, true }, { r.status, r.err:find('libuv', 1, true) ~= nil })
+    local data = cjson.decode(r.out)
+    local one, uv, cpu = row_named(data, 'tcp-1'), row_named(data, 'tcp-1-uv'),
+      row_named(data, 'tcp-1-cpu')
+    assert.equal('256000', one.checksum)
+    assert.near(one.weft.samples[1] / one.go.samples[1], one.ratio.median, 1e-6)
+    assert.near(uv.weft.samples[1] / uv.uv.samples[1], uv.ratio.median, 1e-6)
+    assert.is_true(cpu.weft.median > 0)
+    -- What a server gives back is looked at.
+    local load = quote(top .. 'build/release/bench/load') .. ' 1 16 3 '
+    local serve = "weft=require 'weft' l=weft.net.listen('tcp','127.0.0.1:0') " ..
+      "print((l:addr():match '%d+$')) io.flush() c=l:accept() while true do s=c:read() " ..
+      "if not s then break end c:write(%s) end"
+    for answer, words in pairs { ['s'] = false, ['s:upper()'] = 'sends something else',
+      ['s .. s'] = 'sends something else' } do
+      r = proc.shell(load .. quote(proc.bin) .. ' -e ' .. quote(serve:gsub('%%s', answer)))
+      assert.equal(words and 1 or 0, r.status, r.err)
+      if words then has(r.err, words) end
+    end
+  end)
+
   it('writes a table for README.md', function()
     with_filter(times(1e-6), function(bin)
       local r = quick(bin, 'mutex', 'startup', '--markdown')
@@ -302,22 +325,24 @@ describe('bench', function()
 
   it('has twins in every work, which move the same values', function()
     -- Also what builds the twins.
-    assert.equal(0, quick(proc.bin, 'startup').status)
+    assert.equal(0, quick(proc.bin, 'startup', 'lookup-16').status)
     local works, others = {}, 0
     for _, row in ipairs(dofile(benches .. 'rows.lua')) do
-      if not row.launch then works[('%s %d'):format(row.work, row.arg)] = row end
+      if not row.launch and not row.conns then works[('%s %d'):format(row.work, row.arg)] = row end
     end
     local systems = { weft = proc.bin, luajit = 'luajit' }
     systems.tarantool = proc.shell('command -v tarantool').status == 0 and 'tarantool' or nil
     for _, row in pairs(works) do
       local arguments = (' %d %d 0'):format(SMALL[row.work] or 8000, math.min(row.arg, 200))
       local work = ('%s/%s.lua'):format('%s', row.work)
-      local expected = checksum(quote(top .. 'build/bench/twins') .. ' ' .. row.work .. arguments)
+      local before = row.names and quote(top .. 'build/release/bench/names') .. ' ' or ''
+      local twin = before .. quote(top .. 'build/bench/twins')
+      local expected = checksum(twin .. ' ' .. row.work .. arguments)
       for system, bin in pairs(systems) do
         local file = benches .. work:format(system)
         if system == 'weft' or exists(file) and system ~= row.without then
-          local command = ('%s %s %s'):format(quote(bin), quote(benches .. 'harness.lua'),
-            quote(file))
+          local command = ('%s%s %s %s'):format(before, quote(bin),
+            quote(benches .. 'harness.lua'), quote(file))
           assert.equal(expected, checksum(command .. arguments), system .. ' ' .. row.work)
           others = others + 1
         end

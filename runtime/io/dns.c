@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/addr.h"
@@ -261,6 +262,12 @@ static bool open_clock(wf_dns *dns) {
   return true;
 }
 
+// Other name servers than the system's: "address[:port],…".
+static int set_servers(ares_channel channel) {
+  const char *servers = getenv("WEFT_NAMESERVERS");
+  return servers != NULL ? ares_set_servers_ports_csv(channel, servers) : ARES_SUCCESS;
+}
+
 static wf_dns *channel_of(wf_vm *vm, int *code) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   if (vm->dns != NULL) return vm->dns;
@@ -271,11 +278,13 @@ static wf_dns *channel_of(wf_vm *vm, int *code) {
   dns->vm = vm;
   struct ares_options options = {.sock_state_cb = on_socket, .sock_state_cb_data = dns};
   int status = ares_init_options(&dns->channel, &options, ARES_OPT_SOCK_STATE_CB);
+  bool has_channel = status == ARES_SUCCESS;
+  if (has_channel) status = set_servers(dns->channel);
   if (status == ARES_SUCCESS && open_clock(dns)) {
     vm->dns = dns;
     return dns;
   }
-  if (status == ARES_SUCCESS) ares_destroy(dns->channel);
+  if (has_channel) ares_destroy(dns->channel);
   *code = status == ARES_SUCCESS ? UV_ENOMEM : code_of(status);
   wf_mem_free(&vm->rt->mem, dns, sizeof *dns);
   return NULL;

@@ -36,11 +36,12 @@ end
 
 -- The systems that are there and not left out: name -> {command = the words that start it, in
 -- front of the work; find(work) = what the work is called there, or nil; empty = the words that
--- start it with nothing to do; launch = those that do this many times; with_workers(words, n) =
--- such words for so many cores, where it uses more than one}.
+-- start it with nothing to do; launch = those that do this many times; load, names = those in
+-- front of a server's, and of a work that looks names up; cores = how many there are;
+-- with_workers(words, n) = such words for so many cores, where it uses more than one}.
 function M.systems(options, folder)
   local build = folder .. "/../../build"
-  local twins = build .. "/bench/twins"
+  local twins, c = build .. "/bench/twins", build .. "/release/bench/"
   local systems = {
     weft = lua_system("weft", options.weft or build .. "/release/weft", folder),
     go = {
@@ -49,6 +50,10 @@ function M.systems(options, folder)
       empty = { twins, "startup", "0", "0", "0" },
     },
     luajit = lua_system("luajit", "luajit", folder),
+    uv = {
+      command = { c .. "uv" },
+      find = function(work) return work == "serve-echo" and work or nil end,
+    },
   }
   function systems.weft.with_workers(words, n)
     return { words[1], "--workers", tostring(n), unpack(words, 2) }
@@ -56,9 +61,14 @@ function M.systems(options, folder)
   function systems.go.with_workers(words, n)
     return { "env", ("GOMAXPROCS=%d"):format(n), unpack(words) }
   end
+  function systems.uv.with_workers(words) return words end  -- a thread for each core it is told of
   if has "tarantool" then systems.tarantool = lua_system("tarantool", "tarantool", folder) end
   for name in pairs(options.without) do systems[name] = nil end
-  for _, system in pairs(systems) do system.launch = { "luajit", folder .. "/launch.lua" } end
+  for _, system in pairs(systems) do
+    system.launch = { "luajit", folder .. "/launch.lua" }
+    system.load, system.names = { c .. "load" }, { c .. "names" }
+    system.cores = tonumber(first_line("nproc"))
+  end
   return systems
 end
 
@@ -68,6 +78,7 @@ local function versions(systems)
     [[ -e 'print(require "weft"._VERSION .. " with " .. jit.version)']])
   if systems.go then list.go = first_line("go version"):gsub("^go version go", "Go ") end
   if systems.tarantool then list.tarantool = first_line("tarantool --version") end
+  if systems.uv then list.uv = "libuv " .. first_line "pkg-config --modversion libuv" end
   if systems.luajit then list.luajit = first_line("luajit -v"):match("^(.-) %-%-") end
   return list
 end

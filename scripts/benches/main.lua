@@ -15,6 +15,12 @@ local options = require "options"
 local function print_plan(opts)
   local parts = {}
   if not opts.weft then parts[#parts + 1] = "weft" end
+  for _, row in ipairs(opts.rows) do
+    if row.conns or row.names then
+      parts[#parts + 1] = "c"
+      break
+    end
+  end
   for _, name in ipairs { "go", "tarantool" } do
     if not opts.without[name] then parts[#parts + 1] = name end
   end

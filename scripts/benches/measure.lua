@@ -5,7 +5,7 @@ local stats = require "stats"
 
 local M = {}
 
-local ORDER = { "weft", "go", "tarantool", "luajit" }
+local ORDER = { "weft", "go", "tarantool", "luajit", "uv" }
 local LIMIT_S = 300  -- for one run of one program
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
@@ -29,6 +29,14 @@ local function append(words, ...)
   return words
 end
 
+-- The command that drives a system's server: `arg` cores, 0: all of them.
+local function serving(group, system, work, size)
+  local cores = group.workers or (group.arg > 0 and group.arg or system.cores)
+  local server = append({ unpack(system.command) }, work, "0", ("%d"):format(cores), "0")
+  return append({ unpack(system.load) }, ("%d"):format(group.conns), ("%d"):format(group.bytes),
+    ("%d"):format(size), unpack(system.with_workers(server, cores)))
+end
+
 -- The command that does a group's work under a system, or nil where that cannot do it.
 local function command_of(group, system, size, seconds)
   if group.workers and not system.with_workers then return nil end
@@ -38,8 +46,11 @@ local function command_of(group, system, size, seconds)
   if group.launch then return append({ unpack(system.launch) }, ("%d"):format(size),
     unpack(start(system.empty))) end
   local work = system.find(group.work)
-  return work and append(start(system.command), work, ("%d"):format(size),
-    ("%d"):format(group.arg), tostring(seconds))
+  if not work then return nil end
+  if group.conns then return serving(group, system, work, size) end
+  local words = append(start(system.command), work, ("%d"):format(size), ("%d"):format(group.arg),
+    tostring(seconds))
+  return group.names and append({ unpack(system.names) }, unpack(words)) or words
 end
 
 -- What runs in every round: a list of {key = system, with "nojit" for that variant; words = the
@@ -105,12 +116,13 @@ end
 function M.groups(rows)
   local list, by_key = {}, {}
   for _, row in ipairs(rows) do
-    local key = ("%s %d %d %d"):format(row.work, row.n, row.arg, row.workers or 0)
+    local key = ("%s %d %d %d %d %d"):format(row.work, row.n, row.arg, row.conns or 0,
+      row.bytes or 0, row.workers or 0)
     local group = by_key[key]
     if not group then
       group = { rows = {} }
       for _, field in ipairs { "work", "n", "quick", "arg", "slow", "without", "launch",
-        "workers" } do
+        "workers", "conns", "bytes", "names" } do
         group[field] = row[field]
       end
       by_key[key] = group
@@ -142,19 +154,22 @@ local function row_result(row, group, size)
   end
   local weft, go = samples(row.nojit and "weft nojit" or "weft"), samples "go"
   if not weft then error("weft's program has no figure " .. row.figure, 0) end
+  local other = go
+  if row.against then other = samples(row.against) end
   local result = { row = row, n = size, checksum = group.checksum,
     weft = stats.summary(weft), go = stats.summary(go),
-    ratio = go and stats.summary(stats.ratios(weft, go)) }
+    ratio = other and stats.summary(stats.ratios(weft, other)) }
   if not row.nojit then
     result.tarantool = stats.summary(samples "tarantool")
     result.luajit = stats.summary(samples "luajit")
+    result.uv = stats.summary(samples "uv")
   end
   result.verdict = verdict(row, result)
   return result
 end
 
 -- Measures a group: a list of results, one for each row: {row=, n=, checksum=, weft=, go=, ratio=,
--- tarantool=, luajit=, verdict= "missed", "reached", "goal" or nil}, or {row=, refused=why}.
+-- tarantool=, luajit=, uv=, verdict= "missed", "reached", "goal" or nil}, or {row=, refused=why}.
 function M.group(group, systems, options)
   local size = options.quick and group.quick or group.n
   local programs = programs_of(group, systems, size, options.seconds)

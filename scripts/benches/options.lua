@@ -5,10 +5,11 @@ local M = {}
 M.usage = [[
 scripts/bench [OPTION…] [NAME…]
 
-Runs works in weft and their twins in Go, and in Tarantool and with LuaJIT's bare coroutines where
-these can do them, in turns. Prints the medians over the rounds, 10th to 90th percentile, and the
-median of the rounds' ratios weft/Go beside its target: the ratio that must be reached, and the
-goal. Installs what is missing (Debian packages) and builds what is measured.
+Runs works in weft and their twins in Go, and in Tarantool, with LuaJIT's bare coroutines and in C
+on libuv where these can do them, in turns. Prints the medians over the rounds, 10th to 90th
+percentile, and the median of the rounds' ratios weft/Go (weft/libuv in rows that say so) beside
+its target: the ratio that must be reached, and the goal. Installs what is missing (Debian
+packages) and builds what is measured.
 
 NAME               a row, or how the names of some begin; without one, all
 --list             the rows and what they measure
@@ -21,7 +22,7 @@ NAME               a row, or how the names of some begin; without one, all
 --markdown         the table for README.md, on standard output
 --json FILE        everything measured, as JSON (-: standard output)
 --plot FILE        the ratios as an SVG drawing (-: standard output)
---without SYSTEM   leaves a column out: go, tarantool or luajit; may be repeated
+--without SYSTEM   leaves a column out: go, tarantool, luajit or uv (libuv); may be repeated
 --weft FILE        measures this weft, and builds none
 
 Status: 0; 1 when a row could not be measured or is refused (the programs' checksums differ), or by
@@ -39,7 +40,7 @@ local FLAGS = { ["--list"] = "list", ["--quick"] = "quick", ["--check"] = "check
   ["--markdown"] = "markdown", ["--help"] = "help", ["-h"] = "help", ["--plan"] = "plan" }
 local VALUES = { ["--rounds"] = "rounds", ["--json"] = "json", ["--plot"] = "plot",
   ["--without"] = "without", ["--weft"] = "weft", ["--workers"] = "workers" }
-local OPTIONAL = { go = true, tarantool = true, luajit = true }
+local OPTIONAL = { go = true, tarantool = true, luajit = true, uv = true }
 
 local SET = {}
 
@@ -62,7 +63,7 @@ end
 
 function SET.without(options, value)
   if not OPTIONAL[value] then
-    fail("--without takes go, tarantool or luajit, not %s", value)
+    fail("--without takes go, tarantool, luajit or uv, not %s", value)
   end
   options.without[value] = true
 end

@@ -3,7 +3,7 @@
 -- one Lua table, for JSON.
 local M = {}
 
-local ORDER = { "weft", "go", "tarantool", "luajit" }
+local ORDER = { "weft", "go", "tarantool", "luajit", "uv" }
 
 -- Three digits that mean something.
 local function number(value)
@@ -30,7 +30,7 @@ local function pad(text, width)
   return width < 0 and text .. space or space .. text
 end
 
-local WIDTHS = { -18, -2, 7, 13, 7, 13, 7, 6, 6, -7, 9, 7 }
+local WIDTHS = { -18, -2, 7, 13, 7, 13, 7, 6, 6, -7, 9, 7, 7 }
 
 local function line(cells)
   local padded = {}
@@ -40,7 +40,7 @@ end
 
 function M.header()
   return line { "", "", "weft", "10–90 %", "Go", "10–90 %", "weft/Go", "must", "goal", "",
-    "Tarantool", "LuaJIT" }
+    "Tarantool", "LuaJIT", "libuv" }
 end
 
 local MARKS = { missed = "MISSED", reached = "ok", goal = "goal" }
@@ -49,7 +49,8 @@ function M.line(result)
   local row = result.row
   return line { row.name, row.unit, value(result.weft), spread(result.weft), value(result.go),
     spread(result.go), ratio(result.ratio), target(row, row.must), target(row, row.goal),
-    MARKS[result.verdict] or "", value(result.tarantool), value(result.luajit) }
+    MARKS[result.verdict] or "", value(result.tarantool), value(result.luajit),
+    value(result.uv) }
 end
 
 function M.refusal(result)
@@ -92,7 +93,7 @@ function M.data(results, facts)
       target_is = row.must and (row.absolute and "absolute" or "ratio") or nil,
       refused = result.refused, verdict = result.verdict, n = result.n,
       checksum = result.checksum, weft = result.weft, go = result.go, ratio = result.ratio,
-      tarantool = result.tarantool, luajit = result.luajit,
+      tarantool = result.tarantool, luajit = result.luajit, uv = result.uv,
     }
   end
   return { facts = facts, rows = rows }
@@ -101,7 +102,7 @@ end
 local function markdown_line(cells) return "| " .. table.concat(cells, " | ") .. " |" end
 
 local VERDICTS = { missed = "**missed**", reached = "reached", goal = "goal reached" }
-local HEADS = { tarantool = "Tarantool", luajit = "LuaJIT alone" }
+local HEADS = { tarantool = "Tarantool", luajit = "LuaJIT alone", uv = "libuv alone" }
 
 local function markdown_row(result, others)
   local row = result.row
@@ -112,12 +113,19 @@ local function markdown_row(result, others)
   return markdown_line(cells)
 end
 
--- The table for README.md; columns of systems that were left out are not there.
+-- The table for README.md; columns of systems that were left out are not there, nor libuv's where
+-- no row has one.
 function M.markdown(results, facts)
   local others, head = {}, { "", "weft", "Go", "weft/Go", "must", "goal", "" }
   local rule = { "---", "---:", "---:", "---:", "---:", "---:", "---" }
-  for _, name in ipairs { "tarantool", "luajit" } do
-    if facts.versions[name] then
+  local function has(name)
+    for _, result in ipairs(results) do
+      if result[name] then return true end
+    end
+    return name ~= "uv" and facts.versions[name]
+  end
+  for _, name in ipairs { "tarantool", "luajit", "uv" } do
+    if has(name) then
       others[#others + 1] = name
       head[#head + 1] = HEADS[name]
       rule[#rule + 1] = "---:"

@@ -16,6 +16,11 @@
 --   slow      one round takes seconds: there are fewer
 --   without   a system whose work of that name is another one
 --   launch    no work: n starts of the system with an empty program (launch.lua)
+--   conns     the work is a server on `arg` cores (0: all), which c/load.c drives over so many
+--             connections with n messages of `bytes` bytes, or with none: they stay idle; its twin
+--             in C is in c/uv.c
+--   names     the work looks names up: c/names.c answers
+--   against   the ratio is that to this system, and not to Go
 local MILLION, QUICK = 1e6, 1e5
 local UNBUFFERED = { 1.0, 0.6 }
 
@@ -98,6 +103,13 @@ local lines = {
     unit = "µs", scale = 1e-3, must = 1.0 },
   { "echo-64-16k", "TCP echo: 16 KiB, 64 connections", n = 6400, work = "echo", arg = -64,
     unit = "µs", scale = 1e-3, must = 1.0 },
+  { "tcp-idle", "server: 10,000 idle connections: memory of each", n = 0,
+    work = "serve-echo", arg = 1, conns = 1e4, bytes = 64, figure = "bytes", unit = "B",
+    slow = true },
+  { "lookup", "look-up of a name, one after the other", n = 2000, quick = 500, arg = 1,
+    names = true, unit = "µs", scale = 1e-3, must = 1.0 },
+  { "lookup-16", "look-up of a name, 16 at a time", n = 4000, quick = 800, work = "lookup",
+    arg = 16, names = true, unit = "µs", scale = 1e-3, must = 1.0 },
   { "pause-10k", "pause of the collector, 10,000 parked tasks", n = 5e6, quick = 1e6, arg = 1e4,
     work = "pause", figure = "pause", unit = "µs", scale = 1e-3, slow = true },
   { "pause-100k", "pause of the collector, 100,000 parked tasks", n = 5e6, arg = 1e5,
@@ -108,6 +120,31 @@ local lines = {
     launch = true, figure = "rss", unit = "MB", scale = 1e-6, must = 8, goal = 5,
     absolute = true },
 }
+
+-- Servers under load. `time` is that of one message, so requests a second are all connections' one
+-- by it; `cpu` is what the server has used for it.
+local function served(conns, bytes, n)
+  local name = ("tcp-%d%s"):format(conns, bytes > 1024 and "-16k" or "")
+  local text = ("server: echo of %d bytes, %s connection%s"):format(bytes,
+    ("%d"):format(conns):gsub("^(%d)(%d%d%d)$", "%1,%2"), conns > 1 and "s" or "")
+  local function line(suffix, more, arg, figure)
+    local l = { name .. suffix, text .. more, work = "serve-echo", conns = conns, bytes = bytes,
+      n = n, quick = n / 5, arg = arg, figure = figure, unit = "µs", scale = 1e-3, slow = true }
+    lines[#lines + 1] = l
+    return l
+  end
+  line("", ", one core", 1).must = 1.0
+  local uv = line("-uv", ", one core; weft/libuv", 1)
+  uv.must, uv.against = 1.15, "uv"
+  line("-cpu", ", one core: its processor time", 1, "cpu")
+  line("-all", ", all cores", 0).must = 1.0
+end
+
+for _, bytes in ipairs { 64, 16384 } do
+  served(1, bytes, 2e4)
+  served(64, bytes, 64 * 800)
+  served(1000, bytes, 4e4)
+end
 
 -- Turns a line of the table into a row with all of its fields.
 local function complete(line, nojit)
@@ -120,6 +157,7 @@ local function complete(line, nojit)
     quick = line.quick or line.n, unit = line.unit or "ns", scale = line.scale or 1,
     must = targets[1], goal = targets[2], absolute = line.absolute, more = line.more,
     nojit = nojit, slow = line.slow, without = line.without, launch = line.launch,
+    conns = line.conns, bytes = line.bytes, names = line.names, against = line.against,
   }
 end
 

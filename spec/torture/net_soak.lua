@@ -54,8 +54,10 @@ function behaviours.ask()
     local id = math.random(1e6)
     counts.asked = counts.asked + 1
     local body = request(conn, id)
-    assert(conn:read_line() == ('%d %d'):format(id, #body))
-    assert(conn:read_exactly(#body) == body)
+    local line, err = conn:read_line()
+    assert(line == ('%d %d'):format(id, #body), err or line)
+    line, err = conn:read_exactly(#body)
+    assert(line == body, err or 'another answer')
     counts.answered = counts.answered + 1
   end
   conn:close()
