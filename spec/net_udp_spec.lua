@@ -6,6 +6,8 @@
 local weft = require 'weft'
 local context = require 'weft.context'
 local net = require 'weft.net'
+local process = require 'weft.process'
+local proc = require 'support.proc'
 local s = require 'support.net'
 local util = require 'support.util'
 
@@ -141,5 +143,37 @@ describe('lookup', function()
     raises(function() net.lookup() end, "#1 to 'lookup'")
     raises(function() net.lookup('x', { family = 5 }) end, 'family as 4 or 6')
     raises(function() net.lookup('x', { resolver = 'x' }) end, 'resolver as')
+  end)
+
+  -- A name server that knows one name: the question is sent back with an answer behind it.
+  local function serve_names(socket)
+    while true do
+      local query, from = socket:recv_from()
+      if not query then return end
+      local _, label = query:find('\3two\4test\0', 13, true)
+      local kind = label and query:sub(label + 1, label + 2)
+      local found = kind == '\0\1'
+      local answer = query:sub(1, 2) .. '\129\128' .. '\0\1' .. (found and '\0\2' or '\0\0')
+        .. '\0\0\0\0' .. query:sub(13, (label or #query - 4) + 4)
+      for last = 1, found and 2 or 0 do
+        answer = answer .. '\192\12\0\1\0\1\0\0\0\60\0\4\10\0\0' .. string.char(last)
+      end
+      socket:send_to(answer, from)
+    end
+  end
+
+  it('asks the name servers that the environment names', function()
+    local socket = assert(net.udp('127.0.0.1:0'))
+    weft.go(serve_names, socket)
+    local function ask(servers)
+      return assert(process.run { proc.bin, '-e', [[
+        local list, err = require 'weft.net'.lookup('two.test', { family = 4 })
+        if list then table.sort(list) end
+        print(list and table.concat(list, ' ') or err)
+      ]], env = { WEFT_NAMESERVERS = servers } }).stdout
+    end
+    assert.are.equal('10.0.0.1 10.0.0.2\n', ask(socket:addr()))
+    util.has(ask('nonsense:x:y'), 'lookup two.test: ')
+    socket:close()
   end)
 end)

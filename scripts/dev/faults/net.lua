@@ -27,6 +27,11 @@ return {
       "if (!wf_list_empty(&s->readers)) fine = arm(s, WF_STREAM_READ, when_ns);", "" },
   },
 
+  { file = "runtime/io/dns.c",
+    { "only the system's name servers are asked", "net_udp",
+      'getenv("WEFT_NAMESERVERS")', "NULL" },
+  },
+
   { file = "runtime/io/handle.c",
     { "an idle connection keeps the program going", "net_listen",
       "if (h->uv != NULL) uv_unref(&h->uv->u.handle);\n  (void)wf_obj_release",
