@@ -3,6 +3,7 @@
 // they may be broken, and the affinity mask; and what workers do about a quota that changes.
 #include "sched/cores.h"
 
+#include <ftw.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <sched.h>
@@ -173,7 +174,10 @@ static const char script[] =
     "meet(4)\n"
     "for _ = 1, 5 do\n"
     "  noticed(1)\n"
-    "  assert(vms(false) == 1, 'surplus workers take work')\n"
+    // Who was searching when the limit came may still find something.
+    "  local tries = 0\n"
+    "  repeat tries = tries + 1 until vms(false) == 1 or tries == 20\n"
+    "  assert(tries < 20, 'surplus workers take work')\n"
     "  assert(vms(true) == 1, 'surplus workers take work beside a timer')\n"
     "  noticed(3)\n"
     "  meet(3)\n"
@@ -199,14 +203,17 @@ static void follows_the_quota(void) {
   weft_close(runtime);
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at) {
+  (void)st, (void)kind, (void)at;
+  return remove(path);
+}
+
 int main(void) {
   CHECK(mkdtemp(top) != NULL);
   reads_v2();
   reads_v1();
   minds_no_nonsense();
-  char command[64];
-  (void)snprintf(command, sizeof command, "rm -rf %s", top);
-  CHECK(system(command) == 0);
+  CHECK(nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
   knows_the_mask();
   follows_the_quota();
   return check_done();
