@@ -43,8 +43,10 @@ local function command_of(group, system, size, seconds)
   local function start(words)
     return group.workers and system.with_workers(words, group.workers) or { unpack(words) }
   end
-  if group.launch then return append({ unpack(system.launch) }, ("%d"):format(size),
-    unpack(start(system.empty))) end
+  if group.launch then
+    if not system.empty then return nil end
+    return append({ unpack(system.launch) }, ("%d"):format(size), unpack(start(system.empty)))
+  end
   local work = system.find(group.work)
   if not work then return nil end
   if group.conns then return serving(group, system, work, size) end

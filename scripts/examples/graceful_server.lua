@@ -10,10 +10,11 @@ local GRACE = 0.3
 
 local stopping = signal.context(weft.context.background(), "SIGTERM", "SIGINT")
 local listener = assert(net.listen("tcp", "127.0.0.1:0"))
-local begun = weft.chan(2)
+local begun, ended = weft.chan(2), weft.chan(2)
 
 -- A request is a number of seconds to work for.
 local function handle(conn, ctx)
+  weft.defer(function() ended:send(true) end)
   for request in conn:lines() do
     begun:send(request)
     local ok, err = weft.sleep(tonumber(request), ctx) -- the work
@@ -44,5 +45,7 @@ stopping:done():recv()
 print("stopping: " .. stopping:cause())
 print("quick: " .. quick:await())
 print("new:   " .. ask("0"))
+ended:recv()
+ended:recv()
 print("slow:  " .. slow:await())
 print("server: " .. tostring((select(2, server:await()))))
