@@ -27,16 +27,17 @@ uint64_t wf_workers_tasks(const wf_runtime *rt) {
   const wf_workers *workers = rt->workers;
   uint64_t tasks = rt->vm.stats.tasks;
   if (workers == NULL) return tasks;
+  // In this order one that begins meanwhile counts once or twice, but never not at all.
   uint64_t sent = 0, begun = wf_u64_load(&workers->dropped, WF_RELAXED);
   for (uint32_t i = 0; i < workers->places; i++) {
     const wf_worker *w = wf_load_acquire(&workers->list[i]);
-    if (w == NULL) continue;
-    tasks += wf_u64_load(&w->live, WF_RELAXED);
-    begun += wf_u64_load(&w->begun, WF_RELAXED);
+    if (w != NULL) begun += wf_u64_load(&w->begun, WF_ACQUIRE);  // pairs with wf_spawn_start
   }
   for (uint32_t i = 0; i < workers->places; i++) {
     const wf_worker *w = wf_load_acquire(&workers->list[i]);
-    if (w != NULL) sent += wf_u64_load(&w->sent, WF_RELAXED);
+    if (w == NULL) continue;
+    sent += wf_u64_load(&w->sent, WF_RELAXED);
+    tasks += wf_u64_load(&w->live, WF_RELAXED);
   }
   return tasks + (sent > begun ? sent - begun : 0);
 }

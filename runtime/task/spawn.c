@@ -226,15 +226,20 @@ static int fail_protected(lua_State *L) {
   return 0;
 }
 
+// Only now: a task has been counted as live by then.
+static void begun(wf_worker *worker, spawned *s) {
+  wf_u64_store(&worker->begun, wf_u64_load(&worker->begun, WF_RELAXED) + 1, WF_RELEASE);
+  free_spawned(s);
+}
+
 void wf_spawn_start(wf_worker *worker, wf_portable *item) {
   wf_runtime *rt = worker->rt;
   spawned *s = wf_container_of(item, spawned, portable);
   wf_job *job = s->job;
-  wf_u64_store(&worker->begun, wf_u64_load(&worker->begun, WF_RELAXED) + 1, WF_RELAXED);
   if (worker->isolated == NULL && !rt->hooks->open_isolated(worker)) {
     // Somebody who has a VM already may have more luck; who has none cannot even say so.
     if (job != NULL) wf_worker_post(job->obj.vm->worker, &job->mail);
-    free_spawned(s);
+    begun(worker, s);
     return;
   }
   start_call call = {.vm = worker->isolated, .s = s};
@@ -246,7 +251,7 @@ void wf_spawn_start(wf_worker *worker, wf_portable *item) {
       wf_runtime_fail(call.vm);
     }
   }
-  free_spawned(s);
+  begun(worker, s);
 }
 
 // Jobs ----------------------------------------------------------------------------------------
