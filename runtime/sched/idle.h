@@ -73,7 +73,7 @@ void wf_idle_close(wf_idle *idle);
 static inline uint32_t wf_idle_limit(const wf_idle *idle) {
   return (uint32_t)wf_u64_load(&idle->searchers, WF_RELAXED);
 }
-void wf_idle_set_limit(wf_idle *idle, uint32_t searchers);
+void wf_idle_set_limit(wf_idle *idle, uint32_t limit);
 
 // The worker itself. --------------------------------------------------------------------------
 

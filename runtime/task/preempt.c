@@ -185,5 +185,5 @@ bool wf_preempt_caught(wf_vm *vm, wf_task *task, lua_State *co) {
 void wf_preempt_close(wf_vm *vm) {
   wf_profiler_release(vm);
   if (vm->L != NULL && wf_preempt_has_hook(vm)) set_hook(vm, vm->L, NULL, 0);
-  vm->preempt.on = false;
+  wf_store_relaxed(&vm->preempt.on, false);  // the monitor may still look
 }

@@ -74,13 +74,25 @@ static void look_at_frame(unwind *u, lua_State *co, lua_Debug *ar) {
   lua_settop(L, top);
 }
 
-// The coroutine, and before it the one that it has resumed.
 static void look_at_coroutine(unwind *u, lua_State *co) {
-  lua_State *inner = co != u->task->at ? wf_trace_resumed_by(co) : NULL;
-  if (inner != NULL) look_at_coroutine(u, inner);
   lua_Debug ar;
   u->guard = false;
   for (int level = 0; lua_getstack(co, level, &ar) != 0; level++) look_at_frame(u, co, &ar);
+}
+
+static lua_State *resumed_by(const unwind *u, lua_State *co) {
+  return co != u->task->at ? wf_trace_resumed_by(co) : NULL;
+}
+
+// The innermost first. LuaJIT lets at most 200 coroutines resume each other.
+static void look_at_all(unwind *u) {
+  uint32_t depth = 0;
+  for (lua_State *co = u->task->co; co != NULL; co = resumed_by(u, co)) depth++;
+  while (depth-- > 0) {
+    lua_State *co = u->task->co;
+    for (uint32_t i = 0; i < depth; i++) co = resumed_by(u, co);
+    look_at_coroutine(u, co);
+  }
 }
 
 void wf_unwind_push(lua_State *L, const wf_task *task) {
@@ -93,6 +105,6 @@ void wf_unwind_push(lua_State *L, const wf_task *task) {
   unwind u = {.L = L, .task = task, .landings = base + 3, .run = base + 4};
   u.lists[0] = base + 1;
   u.lists[1] = base + 2;
-  look_at_coroutine(&u, task->co);
+  look_at_all(&u);
   lua_settop(L, base + 2);
 }
