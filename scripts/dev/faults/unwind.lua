@@ -13,7 +13,7 @@ return {
     { "clean-up of a call that is not made yet", "leaks_unwind",
       "if (u->guard && lua_istable(L, -1))", "if (lua_istable(L, -1))" },
     { "clean-up stops at a coroutine", "leaks_unwind",
-      "if (inner != NULL) look_at_coroutine(u, inner);", "if (inner != NULL) return;" },
+      "co != NULL; co = resumed_by(u, co)) depth++;", "co != NULL; co = NULL) depth++;" },
     { "clean-up around deferred calls comes before them", "leaks_unwind",
       "if (runs) u->outside = 1;", "" },
   },
