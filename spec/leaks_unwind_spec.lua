@@ -163,15 +163,19 @@ describe('a once', function()
   end)
 end)
 
+local function defer_slowly(log)
+  weft.defer(function()
+    weft.sleep(1)
+    log[1] = 'deferred'
+  end)
+end
+
 describe('an errgroup', function()
   it('counts a reclaimed task as failed, after its deferred calls', function()
     local g, ctx = weft.errgroup.with_context(weft.context.background())
     local log = {}
     g:go(function()
-      weft.defer(function()
-        weft.sleep(1)
-        log[1] = 'deferred'
-      end)
+      defer_slowly(log)
       for_ever()
     end)
     weft.go(function()
@@ -191,10 +195,7 @@ describe('an errgroup', function()
     local g = weft.errgroup.new()
     local log = {}
     g:go(function()
-      weft.defer(function()
-        weft.sleep(1)
-        log[1] = 'deferred'
-      end)
+      defer_slowly(log)
       weft.defer(for_ever)
       return true
     end)

@@ -41,6 +41,12 @@ describe('udp', function()
     assert.are.equal('333', b:recv())
   end)
 
+  it('takes the largest datagram whole', function()
+    local data = ('0123456789abcdef'):rep(4094) .. '!'
+    assert.is_true(a:send_to(data, b:addr()))
+    assert.are.equal(data, b:recv())
+  end)
+
   it('waits for a datagram, in order', function()
     local one = s.waiting(function() return b:recv() end)
     local two = s.waiting(function() return b:recv() end)

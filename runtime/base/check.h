@@ -5,6 +5,8 @@
 #ifndef WF_BASE_CHECK_H
 #define WF_BASE_CHECK_H
 
+#include <stddef.h>
+
 _Noreturn void wf_broken(const char *file, int line, const char *what);
 
 #define WF_CHECK(cond) ((cond) ? (void)0 : wf_broken(__FILE__, __LINE__, #cond))
@@ -26,5 +28,10 @@ _Noreturn void wf_broken(const char *file, int line, const char *what);
 #define WF_UNLIKELY(x) __builtin_expect(!!(x), 0)
 // A hint: any address will do.
 #define WF_PREFETCH(address) __builtin_prefetch(address)
+// So many cache lines from there on. (No function: gcc 12 may take one that only prefetches for
+// one that does nothing.)
+#define WF_PREFETCH_LINES(address, n)                \
+  for (size_t wf_line = 0; wf_line < (n); wf_line++) \
+  WF_PREFETCH((const char *)(address) + 64 * wf_line)
 
 #endif

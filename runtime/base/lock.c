@@ -68,8 +68,8 @@ void wf_lock_close(wf_lock *lock) {
   WF_CHECK(rc == 0);
 }
 
-// What most locks cover takes less than a tenth of a microsecond; a thread that is put to sleep
-// for one loses fifty. Who finds it taken stays away for a while, so that the other can take it
+// What most locks cover takes less than a tenth of a microsecond, far less than a sleep. Who finds
+// one taken stays away for a while, so that the other can take it
 // several times more without its cache line going back and forth: numbers to another core cost
 // 180 ns that way and 470 without (scripts/bench cores-numbers).
 enum { FIRST_NS = 400, MOST_NS = 1600, TRIES = WF_SIZE(8, 1) };

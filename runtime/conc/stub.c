@@ -3,6 +3,8 @@
 
 #include <lauxlib.h>
 
+#include "sched/runtime.h"
+#include "sched/workers.h"
 #include "task/codec.h"
 #include "task/scalar.h"
 #include "task/site.h"
@@ -177,8 +179,11 @@ wf_chan_result wf_stub_try_recv(wf_vm *vm, lua_State *L, wf_chan *ch) {
   return result_of(L, result);
 }
 
+// Not with a single worker: who would send or receive has to wait for this one.
 static void linger(const wf_vm *vm, const wf_shared *core, bool room) {
-  if (core->limit > 0 && wf_vm_ready(vm) == 0) wf_shared_linger(core, room);
+  const wf_workers *workers = vm->rt->workers;
+  if (core->limit == 0 || workers == NULL || workers->count == 1) return;
+  if (wf_vm_ready(vm) == 0) wf_shared_linger(core, room);
 }
 
 int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {

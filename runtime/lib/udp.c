@@ -71,6 +71,21 @@ static int push_datagram(lua_State *L) {
   return 1;
 }
 
+// A datagram is received whole, also where blocks are smaller (torture).
+enum { DATAGRAM = 65536, IN_BLOCK = (int)WF_BLOCK_SIZE >= 65536 };
+
+static char *take_buffer(wf_vm *vm) {
+  return IN_BLOCK ? wf_block_take(vm) : wf_mem_new(&vm->rt->mem, DATAGRAM);
+}
+
+static void give_buffer(wf_vm *vm, char *buffer) {
+  if (IN_BLOCK) {
+    wf_block_give(vm, buffer);
+  } else {
+    wf_mem_free(&vm->rt->mem, buffer, DATAGRAM);
+  }
+}
+
 // udp_receive(s, max, fname, ctx) -> data, address; true: ask again; false, code; nil, err
 static int l_udp_receive(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
@@ -78,22 +93,22 @@ static int l_udp_receive(lua_State *L) {
   wf_udp *u = udp_at(L, fname);
   wf_ctx *ctx = wf_arg_context(L, 4, 2, fname);
   double most = lua_tonumber(L, 2);
-  size_t max = most < WF_BLOCK_SIZE ? (size_t)most : WF_BLOCK_SIZE;
+  size_t max = most < DATAGRAM ? (size_t)most : DATAGRAM;
   if (wf_ctx_is_over(L, ctx)) return 2;
   if (u->fd < 0) return wf_door_io_code(L, WF_IO_CLOSED);
-  char *block = wf_block_take(vm);
-  if (block == NULL) wf_raise(L, "not enough memory");
+  char *buffer = take_buffer(vm);
+  if (buffer == NULL) wf_raise(L, "not enough memory");
   wf_addr from;
-  ssize_t n = wf_udp_receive(u, block, max, &from);
+  ssize_t n = wf_udp_receive(u, buffer, max, &from);
   if (n < 0) {
-    wf_block_give(vm, block);
+    give_buffer(vm, buffer);
     return n == UV_EAGAIN ? park(L, u, true, ctx, fname) : wf_door_io_code(L, (int)n);
   }
-  uv_buf_t buf = {.base = block, .len = (size_t)n};
+  uv_buf_t buf = {.base = buffer, .len = (size_t)n};
   lua_pushcfunction(L, push_datagram);
   lua_pushlightuserdata(L, &buf);
   int status = lua_pcall(L, 1, 1, 0);
-  wf_block_give(vm, block);
+  give_buffer(vm, buffer);
   if (status != 0) lua_error(L);
   char text[WF_ADDR_TEXT];
   wf_addr_text(&from.any, text, sizeof text);

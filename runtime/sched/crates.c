@@ -7,7 +7,7 @@
 #include "base/check.h"
 #include "base/list.h"
 
-enum { LINE = 64, WARM = 6 };
+enum { WARM = 6 };  // cache lines
 
 // What lies in front of a block.
 typedef struct front {
@@ -44,17 +44,13 @@ void wf_crates_close(wf_crates *crates) {
   WF_ASSERT(crates->kept == 0);
 }
 
-// Another core has written to it: it comes while this one's is filled.
-static void prefetch(const wf_inbox_node *node) {
-  for (int i = 0; i < WARM; i++) WF_PREFETCH((const char *)node + (size_t)i * LINE);
-}
-
 void *wf_crates_take(wf_crates *crates) {
   if (crates->spare == NULL) crates->spare = wf_inbox_take_newest_first(&crates->returned);
   wf_inbox_node *node = crates->spare;
   if (WF_LIKELY(node != NULL)) {
     crates->spare = node->next;
-    if (node->next != NULL) prefetch(node->next);
+    // Another core has written to the next one: it comes while this one is filled.
+    if (node->next != NULL) WF_PREFETCH_LINES(node->next, WARM);
     return front_of(node) + 1;
   }
   front *f = crates->mem.fn(crates->mem.ud, NULL, 0, sizeof *f + crates->size);

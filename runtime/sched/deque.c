@@ -32,8 +32,8 @@ enum { FIRST_CAPACITY = 2 };
 #else
 enum { FIRST_CAPACITY = 64 };
 #endif
-enum { LINE = 64, WARM = 6 };  // cache lines of an item
-enum { MOST_STOLEN = 64 };     // more would keep the others waiting for what this thief has
+enum { WARM = 6 };          // cache lines of an item
+enum { MOST_STOLEN = 64 };  // more would keep the others waiting for what this thief has
 
 typedef struct wf_deque_ring {
   struct wf_deque_ring *older;
@@ -137,11 +137,6 @@ wf_steal wf_deque_steal(wf_deque *deque, void **item) {
   return WF_STEAL_GOT;
 }
 
-// What is in it has been written by another core: fetching it now takes a tenth off a spawn.
-static void prefetch(const void *item) {
-  for (int i = 0; i < WARM; i++) WF_PREFETCH((const char *)item + (size_t)i * LINE);
-}
-
 wf_steal wf_deque_steal_half(wf_deque *deque, wf_deque *own, void **item) {
   uint64_t size = wf_deque_size(deque);
   wf_steal result = wf_deque_steal(deque, item);
@@ -151,7 +146,8 @@ wf_steal wf_deque_steal_half(wf_deque *deque, wf_deque *own, void **item) {
   void *other;
   // Room first: there is no way to give an item back.
   while (more-- > 0 && make_room(own) && wf_deque_steal(deque, &other) == WF_STEAL_GOT) {
-    prefetch(other);
+    // Another core has written it: fetching it now takes a tenth off a spawn.
+    WF_PREFETCH_LINES(other, WARM);
     bool pushed = wf_deque_push(own, other);
     WF_CHECK(pushed);
   }

@@ -180,7 +180,7 @@ static bool any_ready(wf_worker *w) {
 // The worker's virtual clocks catch up with the common time.
 static void follow_time(wf_worker *w) {
   if (!w->rt->is_virtual) return;
-  uint64_t now = wf_u64_load(&w->rt->workers->virtual_ns, WF_RELAXED);
+  uint64_t now = wf_u64_load(&w->rt->workers->virtual_ns, WF_ACQUIRE);
   if (w->vm != NULL) wf_clock_advance_to(&w->vm->clock, now);
   if (wf_worker_has_two(w)) wf_clock_advance_to(&w->isolated->clock, now);
 }
@@ -200,10 +200,13 @@ static bool move_time(wf_worker *w) {
     wf_worker *other = workers->list[i];
     if (other != NULL) other->due = other != w && wf_worker_next_timer(other) <= next;
   }
-  wf_u64_store(&workers->virtual_ns, next, WF_RELAXED);
+  // Release: a quiet worker may be up by a waker's late call, and its timers have been looked at.
+  wf_u64_store(&workers->virtual_ns, next, WF_RELEASE);
   follow_time(w);
   for (uint32_t i = 0; i < workers->places; i++) {
-    if (workers->list[i] != NULL && workers->list[i]->due) wf_idle_wake(&workers->idle, i);
+    // Acquire: who has been woken may add one.
+    const wf_worker *other = wf_load_acquire(&workers->list[i]);
+    if (other != NULL && other->due) wf_idle_wake(&workers->idle, i);
   }
   wf_worker_fire_timers(w);
   return true;

@@ -109,28 +109,28 @@ static result pack_values(wf_packer *p, int top, wf_message *m) {
   return ok ? PACKED : REFUSED;
 }
 
-static void set_up(wf_packer *p, wf_promotion *promotion, lua_State *L, int first, int n) {
+// mem: for the parcel.
+static void set_up(wf_packer *p, wf_promotion *promotion, lua_State *L, int first, int n,
+                   const wf_mem *mem) {
   memset(p, 0, offsetof(wf_packer, effect));
   luaL_checkstack(L, STACK, "too many values");
   p->vm = promotion->vm;
   p->L = L;
   p->codec = wf_codec_open(p->vm, L);
-  p->mem = &p->vm->rt->mem;
+  p->mem = mem;
   p->promotion = promotion;
   p->first = first;
   p->n = n;
 }
 
-// mem: for the parcel; NULL: the runtime's.
 static bool pack_shared(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, bool commit,
                         const wf_mem *mem, wf_message *m) {
   if (n > UINT16_MAX) luaL_error(L, "too many values");
   int top = lua_gettop(L);
   wf_promotion promotion = {.vm = vm};
   wf_packer p;
-  set_up(&p, &promotion, L, first, n);
+  set_up(&p, &promotion, L, first, n, mem);
   p.as = as;
-  if (mem != NULL) p.mem = mem;
   result packed = pack_values(&p, top, m);
   if (packed != PACKED) {
     wf_promotion_undo(&promotion, L);
@@ -149,7 +149,8 @@ static bool pack_shared(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as
 }
 
 bool wf_codec_pack(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, wf_message *m) {
-  return wf_pack_inline(L, first, n, m) || pack_shared(vm, L, first, n, as, true, NULL, m);
+  return wf_pack_inline(L, first, n, m) ||
+         wf_codec_pack_into(vm, L, first, n, as, &vm->rt->mem, m);
 }
 
 bool wf_codec_pack_into(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as,
@@ -159,7 +160,8 @@ bool wf_codec_pack_into(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as
 
 bool wf_codec_check(wf_vm *vm, lua_State *L, int first, int n, wf_pack_as as, size_t *weight) {
   wf_message m;
-  if (!wf_pack_inline(L, first, n, &m) && !pack_shared(vm, L, first, n, as, false, NULL, &m)) {
+  if (!wf_pack_inline(L, first, n, &m) &&
+      !pack_shared(vm, L, first, n, as, false, &vm->rt->mem, &m)) {
     return false;
   }
   *weight = wf_message_weight(&m);
@@ -172,7 +174,7 @@ bool wf_pack_part(wf_promotion *promotion, lua_State *L, int idx, const char *wh
   if (wf_pack_inline(L, idx, 1, m)) return true;
   int top = lua_gettop(L);
   wf_packer p;
-  set_up(&p, promotion, L, idx, 1);
+  set_up(&p, promotion, L, idx, 1, &promotion->vm->rt->mem);
   p.as = WF_PACK_VALUES;
   p.what = what;
   result packed = pack_values(&p, top, m);

@@ -349,8 +349,7 @@ static inline __attribute__((always_inline)) void prefetch_following(const wf_ru
   for (int below = 16; below < 16 + 3 * LINE; below += LINE) WF_PREFETCH(base - below);
   wf_runnable *second = queue->head->next;
   if (second == NULL) return;
-  WF_PREFETCH(task_of(second)->co);
-  WF_PREFETCH((const char *)task_of(second)->co + LINE);
+  WF_PREFETCH_LINES(task_of(second)->co, 2);
   if (second->next != NULL) WF_PREFETCH(second->next);
 }
 
