@@ -15,9 +15,9 @@
 #include "task/site.h"
 
 enum {
-  AT_ONCE = 65536,              // at most that much is read without a thread
-  BLOCK = WF_SIZE(65536, 5),    // for lines
-  PIECE = WF_SIZE(1 << 20, 7),  // of what is read or written
+  AT_ONCE = 65536,               // at most that much is read without a thread
+  BLOCK = WF_SIZE(65536, 5),     // for lines
+  PIECE = WF_SIZE(1 << 20, 97),  // of what is read or written
 };
 
 typedef struct file_call {

@@ -29,19 +29,22 @@ mapfile -t programs < <(find "$root/spec/embed" -name '*.c' 2>/dev/null | sort)
 cp "$dev/consumer.cmake" "$prefix/CMakeLists.txt"
 if ! {
     cmake -S "$prefix" -B "$prefix/build" -G Ninja -DCMAKE_PREFIX_PATH="$tree" \
-        -DPROGRAMS="$(IFS=';' && echo "${programs[*]}")" && ninja -C "$prefix/build"
+        -DPROGRAMS="$(IFS=';' && echo "${programs[*]}")" \
+        -DSTATIC_PROGRAM="$root/spec/embed/minimal.c" && ninja -C "$prefix/build"
 } >"$prefix/log" 2>&1; then
     cat "$prefix/log"
     exit 1
 fi
 read -r -a flags <<<"$(pkg-config --cflags --libs weft)"
+binaries=("$prefix/build/static")
 for program in "${programs[@]}"; do
     name=$(basename "$program" .c)
     cc -std=c11 -D_GNU_SOURCE -o "$prefix/$name" "$program" "${flags[@]}" -pthread
-    for binary in "$prefix/$name" "$prefix/build/$name" "$prefix/build/$name-static"; do
-        (cd "$root" && LD_LIBRARY_PATH=$library_dir timeout 60 "$binary" >"$prefix/log" 2>&1) ||
-            { cat "$prefix/log" && die "fails: $binary"; }
-    done
+    binaries+=("$prefix/$name" "$prefix/build/$name")
+done
+for binary in "${binaries[@]}"; do
+    (cd "$root" && LD_LIBRARY_PATH=$library_dir timeout 60 "$binary" >"$prefix/log" 2>&1) ||
+        { cat "$prefix/log" && die "fails: $binary"; }
 done
 
 export LUA_CPATH="$module_dir/?.so;;"

@@ -56,7 +56,8 @@ spec_files() { find spec "$@" 2>/dev/null | sort; }
 # go through most of the runtime by themselves, without starting other programs.
 short=''
 [[ $kind != memcheck || ${WEFT_LONG:-} ]] || short=yes
-slow_c='c/crossing_test c/hog_threads_test embed/hog_threads embed/interrupt embed/threads'
+slow_c='c/crossing_test c/codec_memory_test c/hog_threads_test'
+slow_c+=' embed/hog_threads embed/interrupt embed/threads'
 memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,lifetime}_spec.lua
     spec/{map,select,select_wait,sync_mutex,sync_rwmutex,task,tick}_spec.lua)
 
