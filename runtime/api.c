@@ -140,7 +140,7 @@ static int open_libs(lua_State *L) {
 weft_status wf_api_attach(weft *w, lua_State *L) {
   wf_runtime *rt = &w->rt;
   w->L = L;
-  if (wf_loop_init(&rt->worker.loop) != 0) {
+  if (wf_loop_init(&rt->worker.loop, rt->count_cores) != 0) {
     return wf_api_fail(w, WEFT_ERR_SYSTEM, "no descriptors for an event loop");
   }
   w->has_loop = true;

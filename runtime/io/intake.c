@@ -8,7 +8,7 @@
 #include "io/block.h"
 #include "sched/runtime.h"
 
-enum { MIN_ROOM = WF_SIZE(4096, 4), SMALLEST = WF_SIZE(64, 1) };
+enum { MIN_ROOM = WF_SIZE(4096, 4), SMALLEST = WF_SIZE(64, 1), FEW = WF_SIZE(8, 1) };
 
 static size_t unread(const wf_stream *s) { return s->end - s->start; }
 
@@ -184,14 +184,33 @@ wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, 
   return r;
 }
 
-wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
+// What the task wants, the first of the readers or the one that has just been served.
+static const wf_want *want_of(wf_stream *s, const wf_task *task, lua_State *L) {
+  if (s->want_of != task->id) {
+    s->want = wf_intake_want(L, 2);
+    s->want_of = task->id;
+  }
+  return &s->want;
+}
+
+void wf_intake_expect(wf_stream *s, const wf_task *task, const wf_want *want) {
+  if (wf_list_empty(&s->readers)) {
+    s->want = *want;
+    s->want_of = task->id;
+  } else if (s->want_of == task->id) {
+    s->want_of = 0;  // it wanted something else the last time
+  }
+}
+
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code) {
+  wf_want want = *want_of(s, s->h.obj.vm->current, L);  // serving others changes it
   s->due = false;
   if (!wf_stream_is_open(s)) {
     *code = WF_IO_CLOSED;
     return WF_INTAKE_CODE;
   }
   s->scanned = 0;
-  wf_intake_result r = result(L, s, want, code);
+  wf_intake_result r = result(L, s, &want, code);
   if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
   return r;
 }
@@ -213,12 +232,12 @@ void wf_intake_serve(wf_stream *s) {
   wf_obj_ref(&s->h.obj);
   while (!s->due && !wf_list_empty(&s->readers)) {
     wf_task *task = wf_container_of(s->readers.next, wf_waiter, link)->task;
-    wf_want want = wf_intake_want(task->at, 2);
+    const wf_want *want = want_of(s, task, task->at);
     size_t bytes;
     int code;
     if (s->scanned_by != task->id) s->scanned = 0;
     s->scanned_by = task->id;
-    if (!answer(s, &want, &bytes, &code) && code == 0) break;
+    if (!answer(s, want, &bytes, &code) && code == 0) break;
     s->due = wf_handle_wake(&s->readers, 0);
   }
   wf_stream_settle(s);
@@ -236,7 +255,8 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 }
 
 // A little in a big block moves to a small one, as of a thousand streams each may have a little;
-// not so what somebody is about to take.
+// not so what somebody is about to take, if it is much or nearly the only one: what comes first in
+// many blocks, all at a multiple of their size, has few places in the processor's caches.
 static void fit(wf_stream *s) {
   size_t size = unread(s);
   if (size == 0) {
@@ -244,8 +264,9 @@ static void fit(wf_stream *s) {
     return;
   }
   if (s->capacity != WF_BLOCK_SIZE || size > WF_BLOCK_SIZE / 2) return;
+  const wf_blocks *blocks = &s->h.obj.vm->blocks;
   bool awaited = !wf_list_empty(&s->readers) && !wf_block_is_short(s->h.obj.vm);
-  if (size > MIN_ROOM && awaited) return;
+  if (awaited && (size > MIN_ROOM || blocks->used <= FEW)) return;
   wf_mem *mem = wf_obj_mem(&s->h.obj);
   size_t capacity = SMALLEST;
   while (capacity < size) capacity *= 2;

@@ -20,8 +20,12 @@ typedef enum wf_intake_result {
 // when memory is out, and then nothing has been taken.
 wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code);
 
-// The same for the reader that has been woken: there is something.
-wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, const wf_want *want, int *code);
+// The same for the reader that has been woken: there is something. Its want lies on the stack from
+// 2 on.
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code);
+
+// The task is about to queue for that: so nobody has to look for it on its stack.
+void wf_intake_expect(wf_stream *s, const wf_task *task, const wf_want *want);
 
 // Has libuv read, for a reader that is about to wait. 0, or a code of libuv's.
 int wf_intake_start(wf_stream *s);

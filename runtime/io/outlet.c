@@ -97,11 +97,12 @@ typedef struct rest {
   size_t skip;  // bytes of the one at `at`
 } rest;
 
-static int gather(const rest *r, struct iovec *iov, size_t *total) {
-  int count = 0;
+// As many as a call takes, `total` bytes; the next ones begin at `end`.
+static int gather(const rest *r, struct iovec *iov, size_t *total, int *end) {
+  int count = 0, i = r->at;
   size_t skip = r->skip;
   *total = 0;
-  for (int i = r->at; i <= r->last && count < GATHER; i++) {
+  for (; i <= r->last && count < GATHER; i++) {
     size_t size = 0;
     if (lua_type(r->L, i) != LUA_TSTRING) continue;
     const char *data = lua_tolstring(r->L, i, &size);
@@ -112,6 +113,7 @@ static int gather(const rest *r, struct iovec *iov, size_t *total) {
     }
     skip = 0;
   }
+  *end = i;
   return count;
 }
 
@@ -170,12 +172,16 @@ static int write_now(wf_stream *s, rest *r) {
   struct iovec iov[GATHER];
   for (;;) {
     size_t total;
-    int count = gather(r, iov, &total);
+    int end, count = gather(r, iov, &total, &end);
     if (count == 0) return 1;
     ssize_t n = send_some(s, iov, count);
     if (n < 0) return (int)n;
+    if ((size_t)n == total) {
+      *r = (rest){.L = r->L, .at = end, .last = r->last};
+      if (end > r->last) return 1;
+      continue;
+    }
     advance(r, (size_t)n);
-    if ((size_t)n == total) continue;
     if (s->fd < 0) return hand_over(s, r);
     if (n == 0) wait_for_file(s->fd);
   }

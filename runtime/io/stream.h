@@ -48,6 +48,8 @@ typedef struct wf_stream {
   // Reading: what has come and nobody has taken is buf[start, end).
   char *buf;
   size_t start, end, capacity;
+  wf_want want;         // of the reader that was looked at last,
+  uint64_t want_of;     // and its number; 0: none
   size_t scanned;       // bytes from `start` in which there is no separator,
   uint64_t scanned_by;  // as far as that task is concerned
   int end_code;         // what comes after the buffer: 0, UV_EOF or an error

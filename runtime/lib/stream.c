@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The face of streams: lua/weft/internal/conn.lua. A connection in Lua is a table with its stream
-// at 0. What waits leaves its stack as it is for io/intake and io/outlet, with the time at which
+// at 0; the doors of what is done often get that at once. What waits leaves its stack as it is for io/intake and io/outlet, with the time at which
 // it gives up on top.
 #include "io/stream.h"
 
@@ -18,8 +18,8 @@
 #include "task/site.h"
 
 wf_stream *wf_door_stream(lua_State *L, const char *fname) {
-  wf_stream *s = NULL;
-  if (lua_istable(L, 1)) {
+  wf_stream *s = wf_stream_at(L, 1);
+  if (WF_UNLIKELY(s == NULL) && lua_istable(L, 1)) {
     lua_rawgeti(L, 1, 0);
     s = wf_stream_at(L, -1);
     lua_pop(L, 1);
@@ -71,16 +71,15 @@ static int l_stream_read(lua_State *L) {
   if (rc != 0) return wf_door_io_code(L, rc);
   wf_waiter *waiter = wf_wait_on(vm, &s->h.obj, WF_OP_EVENT);
   wf_wait_context(vm, L, ctx);
+  wf_intake_expect(s, vm->current, &want);
   return wf_door_io_park(L, s, WF_STREAM_READ, waiter, 5);
 }
 
 // stream_take(c, mode, n, sep) -> string; false, code
 static int l_stream_take(lua_State *L) {
-  lua_settop(L, 4);
-  wf_want want = wf_intake_want(L, 2);
-  wf_stream *s = wf_door_stream(L, read_names[want.mode]);
+  wf_stream *s = wf_door_stream(L, "read");
   int code = 0;
-  if (wf_intake_take(L, s, &want, &code) == WF_INTAKE_BYTES) return 1;
+  if (wf_intake_take(L, s, &code) == WF_INTAKE_BYTES) return 1;
   return wf_door_io_code(L, code);
 }
 

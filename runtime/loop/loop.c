@@ -22,10 +22,13 @@ static int turn(wf_loop *loop) {
   return more;
 }
 
-int wf_loop_init(wf_loop *loop) {
+int wf_loop_init(wf_loop *loop, uint32_t (*count_cores)(void)) {
   loop->wake_fds[0] = loop->wake_fds[1] = -1;
   loop->jobs = 0;
-  loop->has_jobs_done = false;
+  loop->has_jobs_done = loop->lively = false;
+  loop->count_cores = count_cores;
+  loop->cores = 0;
+  wf_u64_init(&loop->woken, 0);
   return uv_loop_init(&loop->uv);
 }
 
@@ -46,6 +49,7 @@ void wf_loop_wake(wf_loop *loop) {
   static const uint64_t one = 1;
   if (loop->wake_fds[1] < 0) return;
   int before = errno;
+  wf_u64_store(&loop->woken, 1, WF_RELEASE);  // pairs with spin
   ssize_t n = write(loop->wake_fds[1], &one, sizeof one);
   (void)n;
   errno = before;
@@ -54,6 +58,7 @@ void wf_loop_wake(wf_loop *loop) {
 void wf_loop_take_wakes(wf_loop *loop) {
   uint64_t wakes[8];
   if (loop->wake_fds[0] < 0) return;
+  wf_u64_store(&loop->woken, 0, WF_RELAXED);  // before the read: a later wake's mark may stay
   while (read(loop->wake_fds[0], wakes, sizeof wakes) == (ssize_t)sizeof wakes) {
   }
 }
@@ -101,6 +106,25 @@ static bool needs_turn(const wf_loop *loop) {
   return has_new_watchers(loop) || !wf_loop_pending(loop) || uv_backend_timeout(&loop->uv) == 0;
 }
 
+enum { SPIN_NS = 50000 };
+
+// Whether it is worth while to look again and again before going to sleep.
+static bool may_spin(wf_loop *loop, uint64_t timeout_ns) {
+  if (!loop->lively || timeout_ns <= SPIN_NS) return false;
+  if (loop->cores == 0) loop->cores = loop->count_cores();
+  return loop->cores > 1;
+}
+
+// True: something has happened. A wake ends it; the sleep that follows is none then.
+static bool spin(wf_loop *loop, uint64_t start) {
+  do {
+    if (wf_u64_load(&loop->woken, WF_ACQUIRE) != 0) return false;
+    (void)turn(loop);
+    if (loop->happened) return true;
+  } while (wf_clock_machine_ns() - start < SPIN_NS);
+  return false;
+}
+
 void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   bool wakes = loop->wake_fds[0] >= 0;
   loop->happened = false;
@@ -114,10 +138,13 @@ void wf_loop_wait(wf_loop *loop, uint64_t timeout_ns) {
   if (uv_ms >= 0 && (uint64_t)uv_ms * 1000000 < timeout_ns) timeout_ns = (uint64_t)uv_ms * 1000000;
   if (pending && has_new_watchers(loop)) timeout_ns = 0;
   if (timeout_ns > 0) {
+    uint64_t start = wf_clock_machine_ns();
+    if (pending && may_spin(loop, timeout_ns) && spin(loop, start)) return;
     struct pollfd fds[2] = {{.fd = uv_backend_fd(&loop->uv), .events = POLLIN},
                             {.fd = loop->wake_fds[0], .events = POLLIN}};
     poll_fds(fds, wakes ? 2 : 1, timeout_ns);
     if (fds[1].revents != 0) wf_loop_take_wakes(loop);
+    loop->lively = wf_clock_machine_ns() - start < SPIN_NS;
   }
   uv_update_time(&loop->uv);
   (void)turn(loop);

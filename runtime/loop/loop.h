@@ -3,6 +3,11 @@
 // in milliseconds; here the wait for a deadline is a ppoll on the loop's descriptor, exact to what
 // the kernel gives, and uv_run only ever runs what is already there. A second descriptor in that
 // ppoll ends it: cheaper than uv_async_send, which takes a turn of the loop besides.
+//
+// Where the last wait was short, the next one first looks again and again for SPIN_NS: a peer that
+// answers at once does so in less time than going to sleep and being woken takes. An echo of 64
+// bytes over one connection: 22 us instead of 32 (plain libuv 29, Go 33), for 22 us of processor
+// time instead of 20 (16, 30). Medians of 5, in turns, at a real-time priority.
 #ifndef WF_LOOP_LOOP_H
 #define WF_LOOP_LOOP_H
 
@@ -10,6 +15,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "base/atomic.h"
 #include "base/list.h"
 
 typedef struct wf_loop {
@@ -20,6 +26,10 @@ typedef struct wf_loop {
   wf_link finished;      // of these; under the pool's lock
   uv_async_t jobs_done;  // tells of them
   bool has_jobs_done;
+  uint32_t (*count_cores)(void);
+  uint32_t cores;       // 0: not asked yet
+  bool lively;          // the last wait was a short one: the next may be, too
+  wf_atomic_u64 woken;  // wf_loop_wake has been called, for a wait that does not sleep yet
   bool happened;  // a callback has given somebody something to do: wf_loop_wait does not wait
 } wf_loop;
 
@@ -27,8 +37,8 @@ typedef struct wf_loop {
 // handler (io/sigpipe.h).
 extern _Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
 
-// 0, or a libuv error code.
-int wf_loop_init(wf_loop *loop);
+// 0, or a libuv error code. `count_cores` is asked at most once: waits do not spin on a single core.
+int wf_loop_init(wf_loop *loop, uint32_t (*count_cores)(void));
 
 // Closes what is still open on it, runs the close callbacks, ends it.
 void wf_loop_close(wf_loop *loop);

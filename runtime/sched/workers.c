@@ -170,7 +170,7 @@ static wf_worker *new_worker(wf_runtime *rt, uint32_t index) {
     wf_mem_free(&rt->mem, w, sizeof *w);
     return NULL;
   }
-  if (wf_loop_init(&w->loop) == 0) {
+  if (wf_loop_init(&w->loop, rt->count_cores) == 0) {
     if (wf_loop_enable_wakes(&w->loop) == 0) return w;
     wf_loop_close(&w->loop);
   }

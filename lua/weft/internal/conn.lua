@@ -46,9 +46,15 @@ local function fail(self, what, ok, err, mark)
   return io_words(what, raw.stream_where(self), err)
 end
 
+-- The stream of a connection; what is none stays as it is, for the error.
+local function core(self)
+  return type(self) == "table" and self[0] or self
+end
+
 local function some(self, mode, n, sep, ctx)
-  local data, err, mark = read(self, mode, n, sep, ctx)
-  if data == true then data, err = take(self, mode, n, sep) end
+  local stream = core(self)
+  local data, err, mark = read(stream, mode, n, sep, ctx)
+  if data == true then data, err = take(stream, mode, n, sep) end
   if data then return data end
   if data == false and err == TOO_LONG then
     return nil, mode == LINE and "line too long" or "too long"
@@ -149,7 +155,7 @@ end
 ---@param ... string|number|weft.Context
 ---@return true?, string?, string?
 function Conn:write(...)
-  return wrote(self, write(self, ...))
+  return wrote(self, write(core(self), ...))
 end
 
 -- Closes it; whoever waits on it gets nil, "closed".
