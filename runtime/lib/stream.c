@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The face of streams: lua/weft/internal/conn.lua. A connection in Lua is a table with its stream
-// at 0; the doors of what is done often get that at once. What waits leaves its stack as it is for io/intake and io/outlet, with the time at which
-// it gives up on top.
+// at 0; what is done often is given the stream itself. What waits leaves its stack as it is for
+// io/intake and io/outlet, with the time at which it gives up on top.
 #include "io/stream.h"
 
 #include <math.h>

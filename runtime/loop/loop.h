@@ -37,7 +37,7 @@ typedef struct wf_loop {
 // handler (io/sigpipe.h).
 extern _Thread_local volatile bool wf_loop_here __attribute__((tls_model("initial-exec")));
 
-// 0, or a libuv error code. `count_cores` is asked at most once: waits do not spin on a single core.
+// 0, or a libuv error code. `count_cores` is asked at most once: with a single core no wait spins.
 int wf_loop_init(wf_loop *loop, uint32_t (*count_cores)(void));
 
 // Closes what is still open on it, runs the close callbacks, ends it.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The CMakeLists.txt of a stranger's project, for scripts/dev/install_check.sh: each program with the
-# shared library, and the smallest with the static one too, which is optimised as a whole each time
-# (half a minute).
+# The CMakeLists.txt of a stranger's project, for scripts/dev/install_check.sh: each program with
+# the shared library, and the smallest one with the static library too, which is optimised as a
+# whole each time.
 cmake_minimum_required(VERSION 3.25)
 project(consumer LANGUAGES C)
 find_package(weft 0.1 REQUIRED)
