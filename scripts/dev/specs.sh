@@ -53,11 +53,14 @@ spec_files() { find spec "$@" 2>/dev/null | sort; }
 
 # Of memcheck, the short form: without the C specs that take more than ten seconds (with
 # several threads, above all, which valgrind runs one at a time), and of the Lua specs those that
-# go through most of the runtime by themselves, without starting other programs.
+# go through most of the runtime by themselves, without starting other programs. timed_c: what
+# says something of the time that it takes.
 short=''
 [[ $kind != memcheck || ${WEFT_LONG:-} ]] || short=yes
 slow_c='c/crossing_test c/codec_memory_test c/hog_threads_test'
 slow_c+=' embed/hog_threads embed/interrupt embed/threads'
+timed_c='c/cores_test c/hog_threads_test'
+timed_c+=' embed/hog_threads embed/interrupt embed/keep_free embed/preempt embed/threads'
 memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,lifetime}_spec.lua
     spec/{map,select,select_wait,sync_mutex,sync_rwmutex,task,tick}_spec.lua)
 
@@ -139,15 +142,28 @@ run_lua_specs() {
     done
 }
 
+# Two at a time (memcheck: one, beside Lua's), then those that measure time, each by itself.
 run_c_specs() {
-    local file name folders=(-path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
+    local file name alone=() lanes=2 outputs
+    local folders=(-path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
     [[ $tree != build/release ]] || folders+=(-o -path 'spec/model/*_model.c')
+    [[ $kind != memcheck ]] || lanes=1
+    outputs=$(mktemp -d)
     while read -r file; do
         name=${file#spec/}
         name=${name%.c}
         [[ $name == *"$pattern"* && ! ($short && " $slow_c " == *" $name "*) ]] || continue
-        tested "$name" "$root/$tree/spec/$name"
+        if [[ " $timed_c " == *" $name "* ]]; then
+            alone+=("$name")
+            continue
+        fi
+        while [[ $(jobs -rp | wc -l) -ge $lanes ]]; do wait -n; done
+        tested "$name" "$root/$tree/spec/$name" >"$outputs/${name//\//-}" 2>&1 &
     done < <(spec_files "${folders[@]}")
+    wait
+    cat "$outputs"/* 2>/dev/null || true
+    rm -rf "$outputs"
+    for name in "${alone[@]}"; do tested "$name" "$root/$tree/spec/$name"; done
 }
 
 # Lua interpreted: with the compiler on, valgrind takes three times as long. What the specs start
