@@ -35,4 +35,24 @@ return {
     { "a panic from afar is lost without memory", "embed/oom",
       "    wf_worker_post(&rt->worker, &rt->out_of_memory);\n", "" },
   },
+
+  { file = "runtime/conc/share.c",
+    { "who waits is left behind where memory runs out", "embed/oom",
+      "    if (place == NULL) no_memory(L);\n", "    if (place == NULL) return;\n" },
+  },
+
+  { file = "runtime/conc/shared.c",
+    { "a shared channel is read without its lock", "c/shared_test",
+      "  wf_lock_acquire(&ch->core.lock);\n  wf_shared_result result = take(ch, m, &woken);\n" ..
+      "  wf_lock_release(&ch->core.lock);\n", "  wf_shared_result result = take(ch, m, &woken);\n" },
+    { "who is queued to send and closed out counts as sent", "c/shared_test",
+      "  settle_all(ch, &ch->sendq, &list);\n", "  settle_all(ch, &ch->sendq, &list);\n" ..
+      "    for (wf_remote *w = list; w != NULL; w = w->next) {\n" ..
+      "      if (w->op == WF_OP_SEND) w->outcome = WF_REMOTE_DONE;\n    }\n" },
+  },
+
+  { file = "runtime/task/obj.c",
+    { "cycles that the last look found alive stay", "c/crossing_test",
+      "  if (!last) wf_cycles_note();\n", "  (void)last;\n" },
+  },
 }
