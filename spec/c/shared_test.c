@@ -17,7 +17,7 @@ enum { VALUES = 300 };
 #else
 enum { VALUES = 5000 };
 #endif
-enum { SENDERS = 3, RECEIVERS = 3, THREADS = SENDERS + RECEIVERS };
+enum { SENDERS = 4, RECEIVERS = 2, THREADS = SENDERS + RECEIVERS };
 
 // What a thread has: the parts of a VM and a task that a wait needs.
 typedef struct place {
@@ -41,6 +41,7 @@ static wf_atomic_u64 senders_left;
 static bool accepted[SENDERS][VALUES];
 static uint8_t received[SENDERS][VALUES];  // by their receivers and, in the end, by main
 static wf_atomic_u64 wrong;
+static uint64_t waited, given_up;  // in all
 
 static uint32_t below(place *p, uint32_t n) {
   p->rand = p->rand * 1664525 + 1013904223;
@@ -181,7 +182,7 @@ static void run_sender(place *p, int me) {
 }
 
 static void run_receiver(place *p) {
-  int last[SENDERS] = {-1, -1, -1}, result;
+  int last[SENDERS] = {-1, -1, -1, -1}, result;
   wf_message m;
   while ((result = receive(p, &m)) >= 0) {
     if (result == 1) got(&m, last);
@@ -222,10 +223,10 @@ static void run(uint32_t capacity, uint32_t closes_after) {
   memset(received, 0, sizeof received);
   wf_u64_init(&senders_left, SENDERS);
   stress_run(THREADS, body);
-  int last[SENDERS] = {-1, -1, -1};
+  int last[SENDERS] = {-1, -1, -1, -1};
   wf_message m;
   while (wf_shared_recv(now.ch, &m) == WF_SHARED_DONE) got(&m, last);
-  uint64_t sent = 0, lost = 0, twice = 0, unsent = 0, waited = 0, given_up = 0;
+  uint64_t sent = 0, lost = 0, twice = 0, unsent = 0;
   for (int s = 0; s < SENDERS; s++) {
     for (int i = 0; i < VALUES; i++) {
       sent += accepted[s][i];
@@ -242,7 +243,7 @@ static void run(uint32_t capacity, uint32_t closes_after) {
     wf_mem_free(&rt.mem, places[i].extra, sizeof *places[i].extra);
   }
   CHECK(lost == 0 && twice == 0 && unsent == 0);
-  CHECK(sent > 0 && waited > given_up && given_up > 0);
+  CHECK(sent > 0);
   CHECK(wf_core_is_alone(&now.ch->core));  // all places have gone
   wf_core_unref(&now.ch->core);
 }
@@ -252,8 +253,10 @@ int main(void) {
   static const uint32_t capacities[] = {0, 1, 7, 100};
   for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
     run(capacities[i], 0);
-    run(capacities[i], VALUES / 2);
+    // Closed while others wait to send, which is not always so.
+    for (uint32_t n = 1; n <= 40; n++) run(capacities[i], 6 * n);
   }
   CHECK(wf_u64_load(&wrong, WF_RELAXED) == 0);
+  CHECK(waited > given_up && given_up > 0);
   return check_done();
 }
