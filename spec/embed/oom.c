@@ -85,7 +85,7 @@ static bool run_once(const char *name, long n, long width) {
 int main(int argc, char **argv) {
   static const char *const workloads[] = {"chan",      "select",  "context", "time",   "task",
                                           "coroutine", "require", "sync",    "shared", "panic"};
-  static const struct { long width, step; } modes[] = {{1, 1}, {3, 5}, {20, 7}};
+  static const struct { long width, step; } modes[] = {{1, 1}, {2, 3}, {3, 5}, {20, 7}};
   for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
     if (argc > 1 && strcmp(argv[1], workloads[i]) != 0) continue;
     for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
