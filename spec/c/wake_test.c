@@ -150,9 +150,10 @@ int main(void) {
     if (o.half_us < ours.half_us) ours.half_us = o.half_us;
     if (o.most_us < ours.most_us) ours.most_us = o.most_us;
   }
-  (void)printf("from core to core, us: half within %.1f, 99 %% within %.1f; "
-               "plain threads: %.1f, %.1f\n",
-               ours.half_us, ours.most_us, plain.half_us, plain.most_us);
+  (void)printf(
+      "from core to core, us: half within %.1f, 99 %% within %.1f; "
+      "plain threads: %.1f, %.1f\n",
+      ours.half_us, ours.most_us, plain.half_us, plain.most_us);
 #if !defined(WEFT_DEBUG) && !defined(WEFT_TORTURE)
   if (rounds > 1) {
     CHECK(ours.half_us < 2 * plain.half_us + 10);

@@ -66,7 +66,7 @@ case('channels that only hold each other go', function()
 end)
 
 -- Nothing has crossed since then.
-case('they go while nobody has anything to do, also if the last look has found them alive', function()
+case('they go while all are idle, also if the last look has found them alive', function()
   forget()
   equal(cores(), listed())
   local before = listed()
