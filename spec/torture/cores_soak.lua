@@ -204,8 +204,8 @@ local function c_bytes()
 end
 
 -- What is kept for reuse (tasks, waits, blocks of spawned tasks, tables that have grown) is as
--- much as was ever in use at once, which in random programs is a matter of luck. So more than that is
--- in use before each count: here in the VM where it is called.
+-- much as was ever in use at once, which in random programs is a matter of luck. So more than
+-- that is in use before each count: here in the VM where it is called.
 local STRETCH = 128
 local function stretch(n, a, b)
   local w, contexts = require 'weft', require 'weft.context'
