@@ -27,7 +27,7 @@ for i = 1, 3 do
   for _ = 1, i + 1 do weft.go(support.send, ledger, send_box, chans[i]) end
 end
 odd:send(coroutine.create(print))
-for i = 1, 2 do support.send(ledger, send_box, chans[4]) end
+for _ = 1, 2 do support.send(ledger, send_box, chans[4]) end
 chans[5]:send { chans[4], chans[5], { chans[4] } }
 map:store('k', { 1 })
 wg:add(1)
