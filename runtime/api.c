@@ -181,7 +181,7 @@ void wf_api_let_go(weft *w) {
   if (!w->has_vm) return;
   stop_workers(w);
   wf_preempt_close(&w->rt.vm);
-  wf_monitor_stop(&w->rt);
+  wf_monitor_stop(&w->rt, w->stuck);
   wf_tasks_abandon(&w->rt.vm);
   wf_obj_release_all(&w->rt.vm);
 }

@@ -83,8 +83,10 @@ bool wf_api_open_isolated(wf_worker *worker) {
     close_vm(rt, vm, L);
     return false;
   }
+  wf_monitor_lock(vm);
   worker->isolated = vm;
   if (worker->vm == NULL) worker->vm = vm;
+  wf_monitor_unlock(vm);
   if (lua_cpcall(vm->L, begin, vm) != 0) wf_runtime_fail(vm);
   return true;
 }
@@ -94,8 +96,11 @@ void wf_api_close_isolated(wf_worker *worker) {
   if (vm == NULL) return;
   wf_tasks_abandon(vm);
   wf_obj_release_all(vm);
+  wf_monitor_lock(vm);
   worker->isolated = NULL;
+  wf_u64_store(&worker->bytes, 0, WF_RELAXED);
   if (worker->vm == vm) worker->vm = NULL;
+  wf_monitor_unlock(vm);
   close_vm(worker->rt, vm, vm->host);
 }
 

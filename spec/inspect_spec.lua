@@ -302,6 +302,42 @@ describe('stats', function()
     assert.is_true(after.parks - before.parks >= 2)
     assert.equals(weft.nworkers(), after.workers)
   end)
+
+  it('knows the bytes of every VM, of others as of when they did something last', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      local s = weft.stats()
+      assert(s.vm_bytes[1] == s.bytes and s.bytes > 10000 and next(s.vm_bytes, 1) == nil)
+      weft.go(weft.sleep, 1000)  -- so that main's worker takes no isolated task
+      weft.yield()
+      local gate = weft.chan()
+      weft.spawn(function()
+        local kept = {}
+        for i = 1, 2000 do kept[i] = ('x'):rep(1000) .. i end
+        gate:recv()
+        kept = #kept
+      end)
+      local function wait_until(fits)
+        local seen
+        for _ = 1, 5000 do
+          seen = weft.stats().vm_bytes[3]
+          if seen and fits(seen) then return end
+          weft.sleep(0.001)
+        end
+        error('the other VM has ' .. tostring(seen) .. ' bytes')
+      end
+      wait_until(function(bytes) return bytes > 2e6 end)
+      gate:send(true)
+      wait_until(function(bytes) return bytes < 1e6 end)
+      local main, own, bytes = weft.parallel(function()
+        local stats = require 'weft'.stats()
+        return stats.vm_bytes[1], stats.vm_bytes[3], stats.bytes
+      end):await()
+      assert(main > 10000 and main < 1e6 and own == bytes)
+      print 'fine'
+    ]], { options = { '--workers=2' } })
+    assert.same({ 0, 'fine\n', '' }, { r.status, r.out, r.err })
+  end)
 end)
 
 describe('weft', function()

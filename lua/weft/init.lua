@@ -157,8 +157,9 @@ weft.stacks = report.stacks
 ---@type fun(opts?: weft.leaks_options): weft.leaked[]
 weft.leaks = report.leaks
 
--- Counters.
----@type fun(): table<string, number>
+-- Counters. `bytes`: of this VM's heap; `vm_bytes`: of each VM's, by the number that weft.tasks()
+-- calls it by (of other VMs as of when they did something last).
+---@type fun(): table<string, any>
 weft.stats = raw.stats
 
 -- Loaded when they are first asked for.

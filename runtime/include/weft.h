@@ -94,8 +94,9 @@ typedef struct weft_config {
   /* Not zero: the process is about to end, and nobody needs to hear of what was left running. */
   int close_quietly;
   /* Reports, through on_log, each task that keeps the others of its VM waiting for more than that
-   * many milliseconds; the report of one that does not come to an end is made while it goes on, by
-   * a thread of the runtime's own, and on_log is called there. Default: nobody watches. */
+   * many milliseconds, on the thread that runs the VM; the report of one that does not come to an
+   * end is made while it goes on, by a thread of the runtime's own, and on_log is called there.
+   * Default: nobody watches. */
   uint32_t warn_hog_ms;
   /* Not zero: every task may be interrupted, as if it had called weft.preempt(true). The runtime
    * has a thread then, and, if nobody else uses it, LuaJIT's profiler with its SIGPROF, which is

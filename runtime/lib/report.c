@@ -213,6 +213,26 @@ static int l_pending_failures(lua_State *L) {
   return 1;
 }
 
+static void set_bytes(lua_State *L, int vm, double bytes) {
+  if (bytes == 0) return;
+  lua_pushnumber(L, bytes);
+  lua_rawseti(L, -2, vm);
+}
+
+// Pushes a table: the number of a VM -> bytes of its heap, of others as of when they did something
+// last.
+static void push_vm_bytes(const wf_vm *vm, lua_State *L, double own) {
+  const wf_runtime *rt = vm->rt;
+  lua_createtable(L, 1, 0);
+  if (rt->workers != NULL) {
+    set_bytes(L, 1, (double)wf_workers_bytes(rt, 0, true));
+    for (uint32_t i = 0; i < rt->workers->places; i++) {
+      set_bytes(L, wf_ask_place_number(i), (double)wf_workers_bytes(rt, i, false));
+    }
+  }
+  set_bytes(L, wf_ask_vm_number(vm), own);
+}
+
 static int l_stats(lua_State *L) {
   const wf_vm *vm = wf_door_vm(L);
   const wf_vm_stats *s = &vm->stats;
@@ -233,9 +253,7 @@ static int l_stats(lua_State *L) {
   set_number(L, "objects", (double)vm->objects);
   double bytes = (double)lua_gc(L, LUA_GCCOUNT, 0) * 1024 + (double)lua_gc(L, LUA_GCCOUNTB, 0);
   set_number(L, "bytes", bytes);
-  lua_createtable(L, 1, 0);
-  lua_pushnumber(L, bytes);
-  lua_rawseti(L, -2, 1);
+  push_vm_bytes(vm, L, bytes);
   lua_setfield(L, -2, "vm_bytes");
   return 1;
 }

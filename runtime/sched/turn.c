@@ -240,9 +240,9 @@ void wf_turn_rest(wf_worker *w) {
 }
 
 static void wait_on_loop(wf_worker *w, uint64_t timeout) {
-  if (w->index == 0) wf_monitor_sleep(w);
+  wf_monitor_sleep(w);
   wf_loop_wait(&w->loop, timeout);
-  if (w->index == 0) wf_monitor_wake(w);
+  wf_monitor_wake(w);
   w->polled_ns = wf_clock_machine_ns();
 }
 
@@ -287,7 +287,10 @@ static bool sleep_or_not(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
   settle(w);
   if (any_ready(w) || move_game_time(w)) return true;
-  if (w->isolated != NULL && w->rt->hooks->collect_idle(w->isolated)) return true;
+  if (w->isolated != NULL) {
+    if (w->rt->hooks->collect_idle(w->isolated)) return true;
+    wf_worker_note_bytes(w, w->isolated);
+  }
   bool quiet = false;
   wf_idle_announce(&workers->idle, w->index, w->searching);
   w->searching = false;

@@ -49,10 +49,18 @@ bool wf_worker_has_ready(wf_vm *vm) {
   return vm->runq.count != 0;
 }
 
+void wf_worker_note_bytes(wf_worker *worker, const wf_vm *vm) {
+  uint64_t kb = (uint64_t)lua_gc(vm->L, LUA_GCCOUNT, 0);
+  uint64_t bytes = kb * 1024 + (uint64_t)lua_gc(vm->L, LUA_GCCOUNTB, 0);
+  // Both pair with the loads of wf_workers_bytes: numbers, nothing else.
+  wf_u64_store(vm == worker->isolated ? &worker->bytes : &worker->main_bytes, bytes, WF_RELAXED);
+}
+
 void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
   worker->rt->hooks->run_batch(vm, max);
-  if (WF_LIKELY(worker->index == 0)) wf_monitor_settle(worker);
+  wf_monitor_settle(vm);
   if (vm == worker->isolated) wf_u64_store(&worker->live, vm->stats.tasks, WF_RELAXED);
+  if (WF_UNLIKELY(worker->rt->workers != NULL)) wf_worker_note_bytes(worker, vm);
   wf_worker_fire_timers(worker);
   poll_loop(worker, vm);
 }

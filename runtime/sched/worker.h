@@ -13,6 +13,7 @@
 #include "sched/crates.h"
 #include "sched/deque.h"
 #include "sched/inbox.h"
+#include "sched/monitor.h"
 #include "sched/vm.h"
 
 // What another thread wants of a worker. It belongs to whoever made it until it is posted, and
@@ -43,12 +44,15 @@ typedef struct wf_worker {
   uint64_t started_ns;  // turn_ns when a portable task had its last chance beside those
   bool asleep;          // it waits for something to happen; pairs with wf_monitor.asleep
   wf_atomic_u64 steals;
-  wf_atomic_u64 live;    // tasks of its VM for isolated ones, as of its last round
+  // As of its last round: tasks of its VM for isolated ones, and the bytes of that VM and, of
+  // worker 0, of the main VM.
+  wf_atomic_u64 live, bytes, main_bytes;
   pthread_t thread;      // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had
   bool due;              // its time has come (turn.c: move_time)
   bool lingered;         // it has slept for long
   bool retired;          // its thread ends, for want of blocking calls
+  wf_watched watch;      // the monitor's
 } wf_worker;
 
 // Whether it has a second VM: the first one is the main VM then.
@@ -94,6 +98,9 @@ bool wf_worker_open_mail(wf_worker *worker);
 
 // Whether a task of the VM is ready.
 bool wf_worker_has_ready(wf_vm *vm);
+
+// Writes down for other threads how many bytes the VM's heap has.
+void wf_worker_note_bytes(wf_worker *worker, const wf_vm *vm);
 
 // A batch of the VM's tasks, timers, and the event loop.
 void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max);

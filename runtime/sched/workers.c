@@ -50,6 +50,12 @@ uint64_t wf_workers_steals(const wf_runtime *rt) {
   return steals;
 }
 
+uint64_t wf_workers_bytes(const wf_runtime *rt, uint32_t place, bool main) {
+  const wf_worker *w = wf_load_acquire(&rt->workers->list[place]);
+  if (w == NULL) return 0;
+  return wf_u64_load(main ? &w->main_bytes : &w->bytes, WF_RELAXED);
+}
+
 // Threads -------------------------------------------------------------------------------------
 
 // It has no thread, or none any more: asleep, as far as others can see. (Those that wf_turn_rest
@@ -64,8 +70,10 @@ static void *thread_main(void *arg) {
   wf_worker *w = arg;
   wf_workers *workers = w->rt->workers;
   w->searching = wf_idle_leave(&workers->idle, w->index, true, false) == WF_IDLE_TO_SEARCH;
+  wf_monitor_enter(w);
   while (wf_turn(w)) {
   }
+  wf_monitor_leave(w);
   wf_lock_acquire(&workers->lock);
   wf_store_relaxed(&w->started, false);  // pairs with wake
   if (w->retired) {                      // as it was before its thread was started
@@ -229,7 +237,11 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_list_init(&workers->calls);
   wf_lock_cond_init(&workers->changed);
   rt->workers = workers;
-  for (uint32_t i = 1; i < workers->count; i++) put_to_sleep(workers, workers->list[i]);
+  wf_monitor_want(rt);
+  for (uint32_t i = 1; i < workers->count; i++) {
+    wf_monitor_add(workers->list[i]);
+    put_to_sleep(workers, workers->list[i]);
+  }
   // Places without a worker so far are quiet too, and nobody wakes them.
   for (uint32_t i = workers->count; i < workers->places; i++) (void)wf_idle_quiet(&workers->idle);
   return true;

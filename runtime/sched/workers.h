@@ -66,6 +66,11 @@ uint32_t wf_workers_wanted(const struct wf_runtime *rt);
 uint64_t wf_workers_tasks(const struct wf_runtime *rt);
 uint64_t wf_workers_steals(const struct wf_runtime *rt);
 
+// Bytes of the heap of the VM for isolated tasks at that place, or, with `main`, of the main VM,
+// as of when it did something last; 0: there is none, or it has not run a task yet. From any
+// worker.
+uint64_t wf_workers_bytes(const struct wf_runtime *rt, uint32_t place, bool main);
+
 // Whether another worker than 0 has a thread for portable tasks, or may still get one.
 bool wf_workers_elsewhere(wf_workers *workers);
 

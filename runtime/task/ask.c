@@ -39,8 +39,10 @@ typedef struct asking {
 } asking;
 
 int wf_ask_vm_number(const wf_vm *vm) {
-  return vm == &vm->rt->vm ? 1 : (int)vm->worker->index + 2;
+  return vm == &vm->rt->vm ? 1 : wf_ask_place_number(vm->worker->index);
 }
+
+int wf_ask_place_number(uint32_t place) { return (int)place + 2; }
 
 static void free_question(question *q) {
   wf_mem mem = q->mem;
@@ -118,7 +120,7 @@ static void await(question *q, const struct timespec *until, reply *r) {
 // What can be said of a worker that does not answer.
 static void push_busy(lua_State *L, uint32_t worker) {
   lua_createtable(L, 0, 8);
-  lua_pushnumber(L, (lua_Number)worker + 2);
+  lua_pushnumber(L, wf_ask_place_number(worker));
   lua_setfield(L, -2, "vm");
   lua_pushnumber(L, 0);
   lua_setfield(L, -2, "id");

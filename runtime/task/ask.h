@@ -15,4 +15,7 @@ void wf_ask_tasks(wf_vm *vm, lua_State *L);
 // The number by which reports call a VM: 1 is the main VM.
 int wf_ask_vm_number(const wf_vm *vm);
 
+// The same of the VM for isolated tasks of the worker at that place.
+int wf_ask_place_number(uint32_t place);
+
 #endif

@@ -31,6 +31,10 @@ static wf_lock lock = {.mutex = PTHREAD_MUTEX_INITIALIZER, .rank = WF_RANK_LEAF}
 static wf_link cores = {&cores, &cores};
 static size_t ncores, kept;  // now, and after the last look
 static bool looking;
+static wf_atomic_u64 noted;  // stubs that have gone since the last look began
+
+// Relaxed: who misses it sees it when the thread is idle next.
+void wf_cycles_note(void) { wf_u64_add(&noted, 1, WF_RELAXED); }
 
 void wf_cycles_add(wf_core *core) {
   wf_lock_acquire(&lock);
@@ -145,6 +149,7 @@ static bool begin(look *l) {
   wf_lock_acquire(&lock);
   bool mine = !looking;
   looking = true;
+  if (mine) wf_u64_store(&noted, 0, WF_RELAXED);
   l->capacity = ncores;
   wf_lock_release(&lock);
   return mine;
@@ -173,9 +178,16 @@ void wf_cycles_collect(void) {
   end();
 }
 
+// Under the lock.
+static bool many_have_gone(void) {
+  uint64_t n = wf_u64_load(&noted, WF_RELAXED);
+  return ncores != 0 && n != 0 && n >= ncores / 2;
+}
+
 void wf_cycles_collect_if_due(bool idle) {
   wf_lock_acquire(&lock);
-  bool due = !looking && (idle ? ncores > kept : ncores > 2 * kept + FEW);
+  bool due = !idle ? ncores > 2 * kept + FEW : ncores > kept || many_have_gone();
+  due = due && !looking;
   wf_lock_release(&lock);
   if (due) wf_cycles_collect();
 }

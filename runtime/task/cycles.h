@@ -24,11 +24,15 @@ void wf_cycles_remove(wf_core *core);
 // How many cores there are.
 size_t wf_cycles_count(void);
 
+// A stub has gone, and its core has not: it may be garbage from now on. Any thread.
+void wf_cycles_note(void);
+
 // Frees what is garbage, as far as there is memory to find it with. Any thread that holds no lock.
 void wf_cycles_collect(void);
 
-// The same when there are twice as many cores as after the last time, or, where the thread has
-// nothing else to do, any more at all.
+// The same when there are twice as many cores as after the last time; or, where the thread has
+// nothing else to do, when there are any more at all, or as many stubs have gone since then as
+// half of the cores that are left: so a look costs no more than what led to it.
 void wf_cycles_collect_if_due(bool idle);
 
 #endif

@@ -22,6 +22,10 @@ void wf_hog_peek(wf_vm *vm, const struct wf_task *task, wf_hog *hog) {
 
 enum { MAX_TEXT = 800, MAX_PART = 160 };
 
+static const char *what_it_keeps(const wf_hog *hog) {
+  return hog->of_guest ? "the main VM's thread" : "its VM";
+}
+
 static double seconds(uint64_t ns) { return (double)ns / 1e9; }
 
 // "0.103 s (0.101 s of it computing)": a task that computes little sits in a C function that
@@ -56,8 +60,8 @@ void wf_hog_say(wf_runtime *rt, const wf_hog *hog) {
     (void)snprintf(waited, sizeof waited, "; it last waited in %s", hog->waited);
   }
   (void)snprintf(text, sizeof text,
-                 "weft: task %llu has kept its VM for %s while others wait, and goes on%s%s%s\n",
-                 (unsigned long long)hog->task, kept, place, waited, created);
+                 "weft: task %llu has kept %s for %s while others wait, and goes on%s%s%s\n",
+                 (unsigned long long)hog->task, what_it_keeps(hog), kept, place, waited, created);
   rt->log(rt->log_ud, text);
 }
 
@@ -102,10 +106,10 @@ void wf_hog_report(wf_vm *vm, const wf_hog *hog) {
   char text[MAX_TEXT], kept[MAX_PART], created[MAX_PART];
   duration(hog, kept);
   origin(hog, created);
-  const char *format = hog->said ? "weft: task %llu gave its VM up after %s, at %s%s\n"
-                                 : "weft: task %llu kept its VM for %s while others waited, "
+  const char *format = hog->said ? "weft: task %llu gave %s up after %s, at %s%s\n"
+                                 : "weft: task %llu kept %s for %s while others waited, "
                                    "until %s%s\n";
-  (void)snprintf(text, sizeof text, format, (unsigned long long)hog->task, kept, call.place,
-                 created);
+  (void)snprintf(text, sizeof text, format, (unsigned long long)hog->task, what_it_keeps(hog),
+                 kept, call.place, created);
   vm->rt->log(vm->rt->log_ud, text);
 }

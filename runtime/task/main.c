@@ -16,6 +16,7 @@ static void begin(wf_vm *vm) {
   vm->stop = vm->main_failed = false;
   vm->rt->end = WF_RUNNING;
   if (vm->rt->preempt_all) wf_preempt_start(vm);
+  wf_monitor_want(vm->rt);
   wf_monitor_enter(vm->worker);
 }
 

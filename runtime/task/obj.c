@@ -6,6 +6,7 @@
 
 #include "sched/runtime.h"
 #include "task/core.h"
+#include "task/cycles.h"
 #include "task/site.h"
 
 const char wf_tag_chan, wf_tag_buffer, wf_tag_context, wf_tag_queue, wf_tag_handle, wf_tag_after;
@@ -26,10 +27,16 @@ wf_obj *wf_obj_new(wf_vm *vm, lua_State *L, const wf_kind *kind, const void *tag
   return obj;
 }
 
+static void leave_core(wf_core *core) {
+  bool last = wf_core_is_alone(core);
+  wf_core_unref(core);
+  if (!last) wf_cycles_note();
+}
+
 void wf_obj_destroy(wf_obj *obj) {
   wf_vm *vm = obj->vm;
   if (obj->kind->destroy != NULL) obj->kind->destroy(obj);
-  if (obj->core != NULL) wf_core_unref(obj->core);
+  if (obj->core != NULL) leave_core(obj->core);
   if (obj->label != NULL) wf_mem_free(&vm->rt->mem, obj->label, strlen(obj->label) + 1);
   wf_mem_free(&vm->rt->mem, obj, obj->kind->size);
   vm->objects--;

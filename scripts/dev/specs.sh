@@ -66,7 +66,8 @@ memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,li
 
 # What these check of real time does not hold at a thirtieth of the speed: of them only valgrind's
 # verdict counts.
-real_time=' embed/preempt hog_spec.lua preempt_spec.lua preempt_boundary_spec.lua '
+real_time=' embed/preempt hog_spec.lua hog_cores_spec.lua idle_spec.lua preempt_spec.lua '
+real_time+='preempt_boundary_spec.lua '
 
 # tested NAME COMMAND…: counted; for memcheck under valgrind, whose verdict counts as well.
 tested() {

@@ -99,6 +99,12 @@ static int l_cores(lua_State *L) {
   return 1;
 }
 
+// listed(): how many there are as it is
+static int l_listed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)wf_cycles_count());
+  return 1;
+}
+
 // plain(yes): whether `there` loads each function anew
 static int l_plain(lua_State *L) {
   weft *there = upvalue_of(L, 2);
@@ -107,11 +113,12 @@ static int l_plain(lua_State *L) {
 }
 
 void two_vms_connect(weft *from, weft *to) {
-  static const luaL_Reg functions[] = {{"there", l_there}, {"there_unchecked", l_there_unchecked},
-                                       {"pass", l_pass},   {"refused", l_refused},
-                                       {"weigh", l_weigh}, {"plain", l_plain},
-                                       {"step", l_step},   {"cores", l_cores},
-                                       {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"there", l_there},   {"there_unchecked", l_there_unchecked},
+      {"pass", l_pass},     {"refused", l_refused},
+      {"weigh", l_weigh},   {"plain", l_plain},
+      {"step", l_step},     {"cores", l_cores},
+      {"listed", l_listed}, {NULL, NULL}};
   lua_State *L = weft_lua(from);
   for (const luaL_Reg *f = functions; f->name != NULL; f++) {
     lua_pushlightuserdata(L, from);

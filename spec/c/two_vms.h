@@ -22,6 +22,7 @@ static inline wf_vm *two_vms_vm(weft *w) { return &w->rt.vm; }
 //   allocated
 //   step()                runs what is ready in `to`
 //   cores()               how many shared objects there are that somebody can reach
+//   listed()              how many there are, whoever can reach them
 //   plain(yes)            makes `to` load every function anew
 void two_vms_connect(weft *from, weft *to);
 

@@ -54,7 +54,8 @@ static bool run_once(const char *name, long n, long width) {
                         .on_panic = on_panic,
                         .on_log = on_log,
                         .ud = &r,
-                        .clock = WEFT_CLOCK_VIRTUAL};
+                        .clock = WEFT_CLOCK_VIRTUAL,
+                        .workers = 1};
   CHECK(weft_open(&config, &r.w) == WEFT_OK);
   char set_up[200];
   (void)snprintf(set_up, sizeof set_up,
@@ -82,9 +83,9 @@ static bool run_once(const char *name, long n, long width) {
 
 // With arguments: the workload of that name, from that allocation on.
 int main(int argc, char **argv) {
-  static const char *const workloads[] = {"chan", "select",    "context", "time",
-                                          "task", "coroutine", "require", "sync"};
-  static const struct { long width, step; } modes[] = {{1, 1}, {3, 5}, {20, 7}};
+  static const char *const workloads[] = {"chan",      "select",  "context", "time",   "task",
+                                          "coroutine", "require", "sync",    "shared", "panic"};
+  static const struct { long width, step; } modes[] = {{1, 1}, {2, 3}, {3, 5}, {20, 7}};
   for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) {
     if (argc > 1 && strcmp(argv[1], workloads[i]) != 0) continue;
     for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {

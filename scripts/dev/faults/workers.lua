@@ -32,7 +32,7 @@ return {
       "while (wf_idle_quiet(&w->rt->workers->idle) && at_rest(w)) {",
       "while (wf_idle_quiet(&w->rt->workers->idle) && w->started) {" },
     { "an idle VM keeps its garbage", "spawn",
-      "  if (w->isolated != NULL && w->rt->hooks->collect_idle(w->isolated)) return true;\n", "" },
+      "    if (w->rt->hooks->collect_idle(w->isolated)) return true;\n", "" },
     { "who was woken to search does not know", "spawn",
       "quiet, more) == WF_IDLE_TO_SEARCH;", "quiet, more) > WF_IDLE_TO_SEARCH;" },
   },

@@ -25,17 +25,19 @@ case('a chain of channels goes at once, however long', function()
   end)
 end)
 
-case('channels that only hold each other go', function()
-  local function forget()
-    for _ = 1, 2 do
+-- Nobody has anything any more.
+local function forget()
+  for _ = 1, 2 do
+    collectgarbage()
+    there_unchecked(function()
+      package.loaded.box.kept = nil
       collectgarbage()
-      there_unchecked(function()
-        package.loaded.box.kept = nil
-        collectgarbage()
-        collectgarbage()
-      end)
-    end
+      collectgarbage()
+    end)
   end
+end
+
+case('channels that only hold each other go', function()
   forget()
   local before = cores()
   local outside = share(weft.chan(1))
@@ -61,4 +63,22 @@ case('channels that only hold each other go', function()
   outside = nil
   forget()
   equal(before, cores())
+end)
+
+-- Nothing has crossed since then.
+case('they go while all are idle, also if the last look has found them alive', function()
+  forget()
+  equal(cores(), listed())
+  local before = listed()
+  local a, b = weft.chan(1), weft.chan(1)
+  a:send(b)
+  b:send(a)
+  share(a)
+  weft.sleep(1)
+  equal(before + 2, listed())
+  a, b = nil, nil
+  forget()
+  equal(before + 2, listed())
+  weft.sleep(1)
+  equal(before, listed())
 end)
