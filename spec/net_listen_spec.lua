@@ -323,6 +323,54 @@ describe('serve', function()
     a:close()
     b:close()
   end)
+
+  it('counts a connection off after the deferred calls of its handler', function()
+    local go_on = weft.chan()
+    local served, l = start(function(c)
+      weft.defer(function()
+        c:write 'last'
+        go_on:recv()
+      end)
+      c:write 'first '
+    end)
+    local c = assert(net.dial('tcp', l:addr()))
+    assert.are.equal('first last', c:read_exactly(10))
+    l:close()
+    weft.yield()
+    assert.is_nil((served:done():try_recv()))
+    assert.are.equal('empty', select(2, served:done():try_recv()))
+    go_on:send(true)
+    assert.is_true(served:await())
+    assert.are.same({ nil, 'eof' }, { c:read() })
+    c:close()
+  end)
+
+  it('counts a handler off that is reclaimed', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      local net = weft.net
+      local l = assert(net.listen('tcp', '127.0.0.1:0'))
+      local ctx, cancel = weft.context.with_cancel(weft.context.background())
+      local served = weft.async(net.serve, l, function(c)
+        weft.defer(function() c:write('last') end)
+        c:write('first ')
+        weft.chan():recv()
+      end, { ctx = ctx })
+      local c = assert(net.dial('tcp', l:addr()))
+      print(c:read_exactly(6))
+      local reclaimed
+      repeat
+        weft.yield()
+        reclaimed = weft.leaks { reclaim = true }
+      until #reclaimed > 0
+      print(#reclaimed, c:read_all())
+      cancel()
+      print(served:await())
+    ]], { seconds = 20 })
+    assert.are.equal('first \n1\tlast\ntrue\n', r.out)
+    util.has(r.err, 'weft: serving tcp 127.0.0.1:', 'was reclaimed: nothing could wake it')
+    assert.are.equal(0, r.status)
+  end)
 end)
 
 describe('the program', function()

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/size.h"
+#include "io/handle.h"
 #include "io/path.h"
 #include "sched/runtime.h"
 #include "task/site.h"
@@ -67,6 +69,7 @@ static int close_fd(wf_file *f) {
 static void destroy_file(wf_obj *obj) {
   wf_file *f = (wf_file *)obj;
   wf_mem *mem = wf_obj_mem(obj);
+  if (f->fd >= 0 && !f->closed) wf_handle_unclosed(obj, f->site);
   (void)close_fd(f);
   if (f->path != NULL) wf_mem_free(mem, f->path, strlen(f->path) + 1);
 }
@@ -78,8 +81,16 @@ static void visit_file(wf_obj *obj, struct wf_mark *m) {
   }
 }
 
-static const wf_kind file_kind = {
-    .name = "file", .size = sizeof(wf_file), .destroy = destroy_file, .visit = visit_file};
+static void describe_file(const wf_obj *obj, const wf_task *task, char *buf, size_t size) {
+  (void)task;
+  (void)snprintf(buf, size, "file %s", ((const wf_file *)obj)->path);
+}
+
+static const wf_kind file_kind = {.name = "file",
+                                  .size = sizeof(wf_file),
+                                  .destroy = destroy_file,
+                                  .visit = visit_file,
+                                  .describe = describe_file};
 static const char tag_file;
 
 wf_file *wf_file_at(lua_State *L, int idx) { return (wf_file *)wf_obj_at(L, idx, &tag_file); }
@@ -111,6 +122,7 @@ static int push_file(lua_State *L, wf_call *call) {
   f->path = wf_mem_new(&vm->rt->mem, strlen(c->path) + 1);
   if (f->path == NULL) wf_site_raise(L, "not enough memory");
   memcpy(f->path, c->path, strlen(c->path));
+  f->site = wf_handle_site(vm, L);
   lua_pushstring(L, c->path);
   f->fd = c->fd;
   c->fd = -1;

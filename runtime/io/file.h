@@ -25,6 +25,7 @@ typedef struct wf_file {
   int fd;       // -1: closed
   bool closed;  // for scripts; the call that is being made may still use the descriptor
   bool seekable, appends, written;
+  uint32_t site;  // wf_handle_site
   int64_t pos;
   wf_vec block;     // what has been read and not been delivered,
   size_t block_at;  // from here on

@@ -32,9 +32,13 @@ void wf_uv_close(wf_uv *uv) {
 
 uv_loop_t *wf_handle_loop(const wf_vm *vm) { return &vm->worker->loop.uv; }
 
+uint32_t wf_handle_site(wf_vm *vm, lua_State *L) {
+  return vm->rt->warn_unclosed ? wf_site_here(vm, L) : 0;
+}
+
 wf_handle *wf_handle_new(wf_vm *vm, lua_State *L, const wf_kind *kind) {
   wf_handle *h = (wf_handle *)wf_obj_new(vm, L, kind, &wf_tag_handle);
-  if (vm->rt->warn_unclosed) h->site = wf_site_here(vm, L);
+  h->site = wf_handle_site(vm, L);
   return h;
 }
 
@@ -57,17 +61,19 @@ void wf_handle_close(wf_handle *h) {
   h->uv = NULL;
 }
 
+void wf_handle_unclosed(const wf_obj *obj, uint32_t site) {
+  const wf_vm *vm = obj->vm;
+  if (!vm->rt->warn_unclosed || vm->closing || vm->orphaned) return;
+  char what[256], line[512];
+  obj->kind->describe(obj, NULL, what, sizeof what);
+  (void)snprintf(line, sizeof line, "weft: %s, opened at %s, was collected without being closed\n",
+                 what, wf_site_text(vm, site));
+  vm->rt->log(vm->rt->log_ud, line);
+}
+
 void wf_handle_collect(wf_handle *h) {
-  const wf_vm *vm = h->obj.vm;
   if (h->uv == NULL) return;
-  if (vm->rt->warn_unclosed && !vm->closing && !vm->orphaned) {
-    char what[256], line[512];
-    h->obj.kind->describe(&h->obj, NULL, what, sizeof what);
-    (void)snprintf(line, sizeof line,
-                   "weft: %s, opened at %s, was collected without being closed\n", what,
-                   wf_site_text(vm, h->site));
-    vm->rt->log(vm->rt->log_ud, line);
-  }
+  wf_handle_unclosed(&h->obj, h->site);
   wf_handle_close(h);
 }
 

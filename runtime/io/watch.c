@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "io/watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -25,6 +26,7 @@ struct wf_watch {
   wf_link places;
   wf_vec happened;  // a letter, path, zero, name, zero
   bool too_much, closed;
+  uint32_t site;  // wf_handle_site
 };
 
 static void handle_closed(uv_handle_t *handle) {
@@ -53,6 +55,12 @@ void wf_watch_close(wf_watch *w) {
   wf_event_release(&w->event);
 }
 
+void wf_watch_collect(wf_watch *w) {
+  if (w->closed) return;
+  wf_handle_unclosed(&w->event.obj, w->site);
+  wf_watch_close(w);
+}
+
 static void destroy(wf_obj *obj) { close_all((wf_watch *)obj); }
 
 static void let_go(wf_obj *obj) {
@@ -60,11 +68,20 @@ static void let_go(wf_obj *obj) {
   wf_event_release(&((wf_watch *)obj)->event);
 }
 
+// The first path is the one that was asked for.
+static void describe(const wf_obj *obj, const wf_task *task, char *buf, size_t size) {
+  const wf_link *places = &((const wf_watch *)obj)->places;
+  (void)task;
+  (void)snprintf(buf, size, "watch %s",
+                 wf_list_empty(places) ? "" : wf_container_of(places->next, place, link)->path);
+}
+
 static const wf_kind kind = {.name = "watch",
                              .size = sizeof(wf_watch),
                              .destroy = destroy,
                              .let_go = let_go,
-                             .visit = wf_event_visit};
+                             .visit = wf_event_visit,
+                             .describe = describe};
 static const char tag_watch;
 
 wf_watch *wf_watch_at(lua_State *L, int idx) { return (wf_watch *)wf_obj_at(L, idx, &tag_watch); }
@@ -73,6 +90,7 @@ wf_watch *wf_watch_new(wf_vm *vm, lua_State *L) {
   wf_watch *w = (wf_watch *)wf_obj_new(vm, L, &kind, &tag_watch);
   wf_event_init(&w->event);
   wf_list_init(&w->places);
+  w->site = wf_handle_site(vm, L);
   wf_event_hold(&w->event);
   return w;
 }

@@ -28,4 +28,7 @@ bool wf_watch_take(lua_State *L, wf_watch *watch);
 // Ends it; who waits gets nil and "closed".
 void wf_watch_close(wf_watch *watch);
 
+// The same because nobody has it any more, which is reported when the runtime is asked to.
+void wf_watch_collect(wf_watch *watch);
+
 #endif

@@ -47,9 +47,18 @@ static int l_watch_close(lua_State *L) {
   return 0;
 }
 
+static int l_watch_collect(lua_State *L) {
+  wf_watch_collect(watch_at(L));
+  return 0;
+}
+
 void wf_lib_open_watch(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"watch_new", l_watch_new},   {"watch_add", l_watch_add},     {"watch_wait", l_watch_wait},
-      {"watch_take", l_watch_take}, {"watch_close", l_watch_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"watch_new", l_watch_new},
+                                       {"watch_add", l_watch_add},
+                                       {"watch_wait", l_watch_wait},
+                                       {"watch_take", l_watch_take},
+                                       {"watch_close", l_watch_close},
+                                       {"watch_collect", l_watch_collect},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -7,8 +7,9 @@ local _, raw = ...
 local pcall, rawset, newproxy, getmetatable = pcall, rawset, newproxy, getmetatable
 
 -- fill(send, ctx) runs in the task; it sends until it is done, or fails: nil, err, with which the
--- channel is closed; or until `send` gives nil. The view, and a function that ends the task.
-return function(parent, capacity, fill)
+-- channel is closed; or until `send` gives nil. `collected` (may be nil) is called when the view is
+-- collected before that. The view, and a function that ends the task.
+return function(parent, capacity, fill, collected)
   local context, chan = raw.require "weft.context", raw.import "chan"
   local ctx, stop = context.with_cancel(parent or context.background())
   local inner = chan(capacity)
@@ -25,7 +26,9 @@ return function(parent, capacity, fill)
   local mt = getmetatable(watchman)
   mt.__metatable = false
   mt.__gc = function()
-    if getmetatable(inner) ~= "weft.chan (shared)" then stop() end
+    if getmetatable(inner) == "weft.chan (shared)" then return end
+    if collected and not raw.ctx_ended(ctx) then collected() end
+    stop()
   end
   rawset(view, "watchman", watchman)
   return view, stop

@@ -86,7 +86,7 @@ return function(fs, path, recursive, ctx)
     local done, why = pump(fs, core, path, is_dir, recursive and is_dir, send, inner)
     raw.watch_close(core)
     return done, why
-  end)
+  end, function() raw.watch_collect(core) end)
   return ch, function()
     raw.watch_close(core)
     stop()
