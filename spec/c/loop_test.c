@@ -32,9 +32,16 @@ static uint64_t wait_for(wf_loop *loop, uint64_t timeout_ns) {
   return uv_hrtime() - before;
 }
 
+static uint32_t cores, asked;
+
+static uint32_t count_cores(void) {
+  asked++;
+  return cores;
+}
+
 static void open_loop(wf_loop *loop, bool wakes) {
   *loop = (wf_loop){.jobs = 0};
-  CHECK(wf_loop_init(loop) == 0);
+  CHECK(wf_loop_init(loop, count_cores) == 0);
   if (wakes) CHECK(wf_loop_enable_wakes(loop) == 0);
 }
 
@@ -267,6 +274,49 @@ static void closes_what_is_open(void) {
   free(leaving);
 }
 
+// Looking again and again ---------------------------------------------------------------------
+
+static uint32_t turns;
+
+static void count_turn(uv_prepare_t *handle) {
+  (void)handle;
+  turns++;
+}
+
+static void looks_again_where_the_last_wait_was_short(void) {
+  wf_loop loop;
+  for (cores = 1; cores <= 2; cores++) {
+    open_loop(&loop, true);
+    uv_prepare_t prepare;
+    CHECK(uv_prepare_init(&loop.uv, &prepare) == 0);
+    CHECK(uv_prepare_start(&prepare, count_turn) == 0);
+    wf_loop_turn(&loop);  // the kernel hears of the loop's own descriptors
+    turns = asked = 0;
+    CHECK(!loop.lively && wait_for(&loop, 2 * MS) >= 2 * MS);
+    CHECK(turns == 1 && asked == 0 && !loop.lively);
+    for (int i = 0; i < 2; i++) {
+      turns = 0;
+      loop.lively = true;
+      CHECK(wait_for(&loop, 2 * MS) >= 2 * MS);
+      CHECK(cores > 1 ? turns > 1 : turns == 1);
+      CHECK(!loop.lively);
+    }
+    CHECK(asked == 1);
+    // A wake that has come ends it, and the wait.
+    turns = 0;
+    loop.lively = true;
+    wf_loop_wake(&loop);
+    (void)wait_for(&loop, WF_NEVER);
+    CHECK(turns == 1);
+    // Nor is there time for it where a deadline is near.
+    turns = 0;
+    loop.lively = true;
+    (void)wait_for(&loop, 1000);
+    CHECK(turns == 1);
+    wf_loop_close(&loop);
+  }
+}
+
 int main(void) {
   (void)alarm(60);  // a wait that nothing ends
   waits_as_long_as_told();
@@ -277,6 +327,7 @@ int main(void) {
   what_has_come_is_run();
   new_watchers_are_heard_of();
   does_not_wait_when_something_has_happened();
+  looks_again_where_the_last_wait_was_short();
   closes_what_is_open();
   return check_done();
 }

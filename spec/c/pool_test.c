@@ -95,10 +95,12 @@ static void many_run(void) {
 }
 
 // Each in its own loop, whoever ends first.
+static uint32_t one_core(void) { return 1; }
+
 static void ends_in_its_own_loop(void) {
   wf_loop other = {.jobs = 0};
   probe a = fresh(NULL), b = fresh(NULL);
-  CHECK(wf_loop_init(&other) == 0);
+  CHECK(wf_loop_init(&other, one_core) == 0);
   CHECK(wf_pool_start(&home, &a.job) == 0 && wf_pool_start(&other, &b.job) == 0);
   run_home();
   CHECK(a.done && !b.done && other.jobs == 1);
@@ -159,7 +161,7 @@ static void outlives_its_loop(void) {
   pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
   probe p = fresh(&gate);
   (void)pthread_mutex_lock(&gate);
-  CHECK(wf_loop_init(&gone) == 0);
+  CHECK(wf_loop_init(&gone, one_core) == 0);
   CHECK(wf_pool_start(&gone, &p.job) == 0);
   UNTIL(is_set(&p.begun));
   wf_pool_forget(&p.job);
@@ -172,7 +174,7 @@ static void outlives_its_loop(void) {
 int main(void) {
   (void)alarm(120);
   here = pthread_self();
-  CHECK(wf_loop_init(&home) == 0);
+  CHECK(wf_loop_init(&home, one_core) == 0);
   runs_elsewhere_and_ends_at_home();
   many_run();
   ends_in_its_own_loop();

@@ -175,6 +175,12 @@ return {
   { file = "runtime/loop/loop.c",
     { "a sleeping program does not hear that it is interrupted", "dump embed/interrupt",
       "poll_fds(fds, wakes ? 2 : 1, timeout_ns);", "poll_fds(fds, 1, timeout_ns);" },
+    { "a wait spins on a single core", "loop_test",
+      "return loop->cores > 1;", "return true;" },
+    { "a wake does not end a wait that spins", "loop_test",
+      "    if (wf_u64_load(&loop->woken, WF_ACQUIRE) != 0) return false;\n", "" },
+    { "a wait spins though the last one was long", "loop_test",
+      "if (!loop->lively || timeout_ns", "if (timeout_ns" },
   },
 
   { file = "runtime/inspect.c",
