@@ -59,7 +59,7 @@ short=''
 [[ $kind != memcheck || ${WEFT_LONG:-} ]] || short=yes
 slow_c='c/crossing_test c/codec_memory_test c/hog_threads_test'
 slow_c+=' embed/hog_threads embed/interrupt embed/threads'
-timed_c='c/cores_test c/hog_threads_test'
+timed_c='c/cores_test c/hog_threads_test c/wake_test'
 timed_c+=' embed/hog_threads embed/interrupt embed/keep_free embed/preempt embed/threads'
 memcheck_lua=(spec/{chan,chan_close,codec,context,coroutine,leaks,leaks_stack,lifetime}_spec.lua
     spec/{map,select,select_wait,sync_mutex,sync_rwmutex,task,tick}_spec.lua)
