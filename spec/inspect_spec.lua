@@ -316,6 +316,7 @@ describe('stats', function()
         for i = 1, 2000 do kept[i] = ('x'):rep(1000) .. i end
         gate:recv()
         kept = #kept
+        collectgarbage()
       end)
       local function wait_until(fits)
         local seen

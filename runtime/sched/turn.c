@@ -133,6 +133,7 @@ static bool run_isolated(wf_worker *w, uint32_t max) {
   wf_worker_round(w, vm, max);
   if (w->rounds++ % START_EVERY == 0 || vm->turn_ns - w->started_ns >= SHARE_NS) {
     w->started_ns = vm->turn_ns;
+    wf_worker_note_bytes(w, vm);
     start_another(w);
   }
   return true;
@@ -151,6 +152,7 @@ void wf_turn_share(wf_worker *w) {
   uint64_t now = wf_clock_coarse_ns();
   if (now - w->shared_ns < SHARE_NS) return;
   w->shared_ns = now;
+  wf_worker_note_bytes(w, w->vm);
   check_quota(w->rt->workers);
   (void)wf_turn_work(w, WF_BATCH);
 }
@@ -291,6 +293,7 @@ static bool sleep_or_not(wf_worker *w) {
     if (w->rt->hooks->collect_idle(w->isolated)) return true;
     wf_worker_note_bytes(w, w->isolated);
   }
+  if (w->index == 0) wf_worker_note_bytes(w, w->vm);
   bool quiet = false;
   wf_idle_announce(&workers->idle, w->index, w->searching);
   w->searching = false;

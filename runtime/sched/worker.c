@@ -60,7 +60,6 @@ void wf_worker_round(wf_worker *worker, wf_vm *vm, uint32_t max) {
   worker->rt->hooks->run_batch(vm, max);
   wf_monitor_settle(vm);
   if (vm == worker->isolated) wf_u64_store(&worker->live, vm->stats.tasks, WF_RELAXED);
-  if (WF_UNLIKELY(worker->rt->workers != NULL)) wf_worker_note_bytes(worker, vm);
   wf_worker_fire_timers(worker);
   poll_loop(worker, vm);
 }
