@@ -167,7 +167,7 @@ describe('weft.fs', function()
     has(weft.stacks(), 'IO wait on read ' .. fifo)
     cancel()
     assert.are.same({ nil, 'context canceled' }, { reader:await() })
-    proc.write_file(fifo, '')  -- the thread comes back
+    os.execute(': <>' .. fifo)  -- the thread comes back, if it has begun
   end)
 
   it("stops with its task's own context, by raising", function()
@@ -179,7 +179,7 @@ describe('weft.fs', function()
     local ok, err = task:try()
     assert.is_false(ok)
     has(err, 'context canceled')
-    proc.write_file(dir .. '/own', '')  -- the thread comes back
+    os.execute((': <>%s/own'):format(dir))
     assert.is_false((pcall(weft.context.run, util.cancelled(), fs.stat, dir)))
   end)
 

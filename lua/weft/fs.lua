@@ -99,7 +99,8 @@ fs.list = of_path "list"
 ---@type fun(from: string, to: string, ctx?: weft.Context): true?, string?, string?
 fs.rename = of_two("rename", "path as string", "new path as string")
 
--- Copies a file, with its permissions; a file that is there is replaced.
+-- Copies a file, with its permissions; a file that is there is replaced. Of a copy that fails, or
+-- whose context ends, nothing is left.
 ---@type fun(from: string, to: string, ctx?: weft.Context): true?, string?, string?
 fs.copy = of_two("copy", "path as string", "new path as string")
 

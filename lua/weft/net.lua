@@ -174,11 +174,16 @@ local accept = raw.net_accept
 ---@param ctx? weft.Context
 ---@return weft.Conn?, string?, string?
 function Listener:accept(ctx)
+  -- First, as a connection that there is no memory for would stay open until it is collected.
+  local accepted = wrap(false)
   local c, err, mark
   repeat
     c, err, mark = accept(self, ctx)
   until c ~= true
-  if c then return wrap(c) end
+  if c then
+    accepted[0] = c
+    return accepted
+  end
   if c == false then return io_words("accept", raw.listener_where(self), err) end
   raw.net_accept_left(self)
   return conn.ended(err, mark)

@@ -6,7 +6,8 @@ local _, raw = ...
 
 local io, conn, async = raw.import "io", raw.import "conn", raw.import("future").async
 local type, setmetatable, getmetatable, tostring = type, setmetatable, getmetatable, tostring
-local ipairs, each, rawget, pcall = ipairs, next, rawget, pcall
+local ipairs, each, rawget, pcall, error = ipairs, next, rawget, pcall, error
+local SIGKILL = raw.kill_number "SIGKILL"
 
 ---@class weft.process
 local process = {}
@@ -74,11 +75,26 @@ local function background(ctx) return ctx == raw.require("weft.context").backgro
 
 -- The end of the context kills the child and its group, until it has ended.
 local function bind(core, ctx)
-  local SIGKILL = raw.kill_number "SIGKILL"
   local stop = raw.require("weft.context").after_func(ctx, function()
     raw.process_kill(core, SIGKILL, true)
   end)
   raw.process_on_end(core, stop)
+end
+
+-- What a call gives that has started a child. Where it raises, as memory is out, nobody will have
+-- that child: it is killed.
+local function or_kill(core, ok, ...)
+  if ok then return ... end
+  raw.process_kill(core, SIGKILL, true)
+  error((...), 0)
+end
+
+local function present(core, pid, ctx, a, b, c)
+  local self = setmetatable({ [0] = core, pid = pid, stdin = a and conn.wrap(a),
+    stdout = b and conn.wrap(b), stderr = c and conn.wrap(c) }, Proc)
+  if not ctx then ctx = raw.require("weft.context").current() end
+  if not background(ctx) then bind(core, ctx) end
+  return self
 end
 
 local function start(opts, fname, defaults)
@@ -96,11 +112,7 @@ local function start(opts, fname, defaults)
   end
   local core, pid, a, b, c = raw.process_start(args, env, cwd, streams[1], streams[2], streams[3])
   if not core then return nil, pid, a end
-  local self = setmetatable({ [0] = core, pid = pid, stdin = a and conn.wrap(a),
-    stdout = b and conn.wrap(b), stderr = c and conn.wrap(c) }, Proc)
-  if not ctx then ctx = raw.require("weft.context").current() end
-  if not background(ctx) then bind(core, ctx) end
-  return self
+  return or_kill(core, pcall(present, core, pid, ctx, a, b, c))
 end
 
 local INHERITED = { "inherit", "inherit", "inherit" }
@@ -179,16 +191,8 @@ local function input_of(opts)
   return input
 end
 
--- Runs a command to its end, as `start` (without `input` it has no stdin; stdout and stderr are
--- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when that ended
--- it.
----@param opts table
----@return {code?: integer, signal?: string, stdout?: string, stderr?: string}?, string?, string?
-function process.run(opts)
-  local input = type(opts) == "table" and input_of(opts) or nil
-  local p, err, code = start(opts, "run", { input and "pipe" or "null", "pipe", "pipe" })
-  if not p then return nil, err, code end
-  local ctx = opts.ctx
+local function finish_run(p, opts, input)
+  local ctx, err, code = opts.ctx, nil, nil
   local out = p.stdout and async(read_beside, p.stdout, ctx)
   local errors = p.stderr and async(read_beside, p.stderr, ctx)
   if p.stdin then write_all(p.stdin, input or "", ctx) end
@@ -203,6 +207,18 @@ function process.run(opts)
   if not result or (out and not stdout) or (errors and not stderr) then return nil, err, code end
   result.stdout, result.stderr = stdout, stderr
   return result
+end
+
+-- Runs a command to its end, as `start` (without `input` it has no stdin; stdout and stderr are
+-- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when that ended
+-- it.
+---@param opts table
+---@return {code?: integer, signal?: string, stdout?: string, stderr?: string}?, string?, string?
+function process.run(opts)
+  local input = type(opts) == "table" and input_of(opts) or nil
+  local p, err, code = start(opts, "run", { input and "pipe" or "null", "pipe", "pipe" })
+  if not p then return nil, err, code end
+  return or_kill(p[0], pcall(finish_run, p, opts, input))
 end
 
 return process

@@ -115,12 +115,16 @@ wf_call *wf_call_new(wf_vm *vm, lua_State *L, const wf_call_kind *of_kind, const
   call->job.done = has_run;
   call->job.drop = drop;
   call->caller = caller;
+  call->where = wf_call_keep(call, where, strlen(where));
+  if (call->where == NULL) {
+    // Not by its kind, which takes descriptors that are 0 for its own.
+    wf_mem_free(mem, call, of_kind->size);
+    wf_site_raise(L, "not enough memory");
+  }
   caller->call = call;
   caller->turns = turns;
   caller->of = of;
   if (of != NULL) wf_obj_ref(of);
-  call->where = wf_call_keep(call, where, strlen(where));
-  if (call->where == NULL) wf_site_raise(L, "not enough memory");
   return call;
 }
 
@@ -150,6 +154,17 @@ bool wf_call_begin(wf_caller *caller) {
   }
   wf_event_hold(&caller->event);
   return true;
+}
+
+void wf_call_leave(wf_caller *caller) {
+  wf_call *call = caller->call;
+  if (!caller->begun || caller->done || call == NULL) return;
+  if (caller->turns != NULL) {
+    // The object may have been closed meanwhile, and `more` sees to that.
+    wf_u64_store(&call->job.stop, 1, WF_RELAXED);
+  } else if (wf_pool_cancel(&call->job)) {
+    finish(caller);
+  }
 }
 
 void wf_call_close_all(wf_turns *turns) {

@@ -78,6 +78,9 @@ bool wf_call_at_once(wf_caller *caller);
 // done, and has failed.
 bool wf_call_begin(wf_caller *caller);
 
+// Its task waits no more: it is not begun any more, or told to stop.
+void wf_call_leave(wf_caller *caller);
+
 // Wakes those who stand in line with nil and "closed"; what is being made goes on.
 void wf_call_close_all(wf_turns *turns);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,10 +67,9 @@ static int close_fd(wf_file *f) {
 
 static void destroy_file(wf_obj *obj) {
   wf_file *f = (wf_file *)obj;
-  wf_mem *mem = wf_obj_mem(obj);
-  if (f->fd >= 0 && !f->closed) wf_handle_unclosed(obj, f->site);
+  if (f->fd >= 0 && !f->closed) wf_handle_unclosed(obj, f->path, f->site);
   (void)close_fd(f);
-  if (f->path != NULL) wf_mem_free(mem, f->path, strlen(f->path) + 1);
+  if (f->path != NULL) wf_mem_free(wf_obj_mem(obj), f->path, strlen(f->path) + 1);
 }
 
 static void visit_file(wf_obj *obj, struct wf_mark *m) {
@@ -81,16 +79,8 @@ static void visit_file(wf_obj *obj, struct wf_mark *m) {
   }
 }
 
-static void describe_file(const wf_obj *obj, const wf_task *task, char *buf, size_t size) {
-  (void)task;
-  (void)snprintf(buf, size, "file %s", ((const wf_file *)obj)->path);
-}
-
-static const wf_kind file_kind = {.name = "file",
-                                  .size = sizeof(wf_file),
-                                  .destroy = destroy_file,
-                                  .visit = visit_file,
-                                  .describe = describe_file};
+static const wf_kind file_kind = {
+    .name = "file", .size = sizeof(wf_file), .destroy = destroy_file, .visit = visit_file};
 static const char tag_file;
 
 wf_file *wf_file_at(lua_State *L, int idx) { return (wf_file *)wf_obj_at(L, idx, &tag_file); }

@@ -61,11 +61,15 @@ void wf_handle_close(wf_handle *h) {
   h->uv = NULL;
 }
 
-void wf_handle_unclosed(const wf_obj *obj, uint32_t site) {
+void wf_handle_unclosed(const wf_obj *obj, const char *where, uint32_t site) {
   const wf_vm *vm = obj->vm;
   if (!vm->rt->warn_unclosed || vm->closing || vm->orphaned) return;
   char what[256], line[512];
-  obj->kind->describe(obj, NULL, what, sizeof what);
+  if (where == NULL) {
+    obj->kind->describe(obj, NULL, what, sizeof what);
+  } else {
+    (void)snprintf(what, sizeof what, "%s %s", obj->kind->name, where);
+  }
   (void)snprintf(line, sizeof line, "weft: %s, opened at %s, was collected without being closed\n",
                  what, wf_site_text(vm, site));
   vm->rt->log(vm->rt->log_ud, line);
@@ -73,7 +77,7 @@ void wf_handle_unclosed(const wf_obj *obj, uint32_t site) {
 
 void wf_handle_collect(wf_handle *h) {
   if (h->uv == NULL) return;
-  wf_handle_unclosed(&h->obj, h->site);
+  wf_handle_unclosed(&h->obj, NULL, h->site);
   wf_handle_close(h);
 }
 

@@ -81,9 +81,10 @@ void wf_handle_close(wf_handle *h);
 void wf_handle_collect(wf_handle *h);
 
 // For --warn-unclosed: where a script opens something, 0 when nobody wants to know (raises when
-// memory is out); and the report that the object, of whatever kind, was collected open.
+// memory is out); and the report that the object was collected open. `where`: behind the kind's
+// name; NULL: as it describes itself.
 uint32_t wf_handle_site(wf_vm *vm, lua_State *L);
-void wf_handle_unclosed(const wf_obj *obj, uint32_t site);
+void wf_handle_unclosed(const wf_obj *obj, const char *where, uint32_t site);
 
 // A task waits; nobody does any more. The latter may free the object, and is harmless twice.
 void wf_handle_engage(wf_handle *h);

@@ -112,18 +112,6 @@ static void run_chmod(wf_call *call) {
   wf_path_set_code(call, chmod(of(call)->path, (mode_t)of(call)->number));
 }
 
-// libuv's, which lets the file system share the blocks where it can. Without a callback it is made
-// right here, and needs no loop. A folder is refused first: it would make and remove the target.
-static void run_copy(wf_call *call) {
-  wf_path_call *p = of(call);
-  wf_path_set_code(call, stat(p->path, &p->st));
-  if (call->code == 0 && S_ISDIR(p->st.st_mode)) call->code = UV_EISDIR;
-  if (call->code != 0) return;
-  uv_fs_t req;
-  call->code = uv_fs_copyfile(NULL, &req, p->path, p->other, 0, NULL);
-  uv_fs_req_cleanup(&req);
-}
-
 static void run_readlink(wf_call *call) {
   wf_path_call *p = of(call);
   char *buffer = wf_vec_add(&call->mem, &p->out, PATH_MAX);
@@ -160,7 +148,6 @@ static int push_path(lua_State *L, wf_call *call) {
 
 const wf_call_kind wf_path_stat = PATH_KIND("stat", run_stat, push_stat);
 const wf_call_kind wf_path_rename = PATH_KIND("rename", run_rename, wf_path_push_true);
-const wf_call_kind wf_path_copy = PATH_KIND("copy", run_copy, wf_path_push_true);
 const wf_call_kind wf_path_link = PATH_KIND("link", run_link, wf_path_push_true);
 const wf_call_kind wf_path_symlink = PATH_KIND("symlink", run_symlink, wf_path_push_true);
 const wf_call_kind wf_path_readlink = PATH_KIND("readlink", run_readlink, push_out);

@@ -35,7 +35,7 @@ void wf_path_push_stat(lua_State *L, const struct stat *st);
 // "file", "directory", "link", …
 const char *wf_path_type(mode_t mode);
 
-extern const wf_call_kind wf_path_stat, wf_path_rename, wf_path_copy, wf_path_link,
-    wf_path_symlink, wf_path_readlink, wf_path_chmod, wf_path_temp_dir;
+extern const wf_call_kind wf_path_stat, wf_path_rename, wf_path_link, wf_path_symlink,
+    wf_path_readlink, wf_path_chmod, wf_path_temp_dir;
 
 #endif

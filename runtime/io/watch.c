@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "io/watch.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -57,7 +56,10 @@ void wf_watch_close(wf_watch *w) {
 
 void wf_watch_collect(wf_watch *w) {
   if (w->closed) return;
-  wf_handle_unclosed(&w->event.obj, w->site);
+  // The first path is the one that was asked for.
+  const wf_link *first = w->places.next;
+  const char *path = first != &w->places ? wf_container_of(first, place, link)->path : "";
+  wf_handle_unclosed(&w->event.obj, path, w->site);
   wf_watch_close(w);
 }
 
@@ -68,20 +70,11 @@ static void let_go(wf_obj *obj) {
   wf_event_release(&((wf_watch *)obj)->event);
 }
 
-// The first path is the one that was asked for.
-static void describe(const wf_obj *obj, const wf_task *task, char *buf, size_t size) {
-  const wf_link *places = &((const wf_watch *)obj)->places;
-  (void)task;
-  (void)snprintf(buf, size, "watch %s",
-                 wf_list_empty(places) ? "" : wf_container_of(places->next, place, link)->path);
-}
-
 static const wf_kind kind = {.name = "watch",
                              .size = sizeof(wf_watch),
                              .destroy = destroy,
                              .let_go = let_go,
-                             .visit = wf_event_visit,
-                             .describe = describe};
+                             .visit = wf_event_visit};
 static const char tag_watch;
 
 wf_watch *wf_watch_at(lua_State *L, int idx) { return (wf_watch *)wf_obj_at(L, idx, &tag_watch); }

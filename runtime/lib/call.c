@@ -33,11 +33,19 @@ static int l_call_wait(lua_State *L) {
   return 1;
 }
 
+// call_left(caller): the wait has ended without it
+static int l_call_left(lua_State *L) {
+  wf_call_leave(caller_at(L));
+  return 0;
+}
+
 // call_results(caller) -> what the call has given; nil, err, code
 static int l_call_results(lua_State *L) { return wf_call_push(L, caller_at(L)); }
 
 void wf_lib_open_call(wf_vm *vm, lua_State *L) {
-  static const luaL_Reg functions[] = {
-      {"call_wait", l_call_wait}, {"call_results", l_call_results}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"call_wait", l_call_wait},
+                                       {"call_left", l_call_left},
+                                       {"call_results", l_call_results},
+                                       {NULL, NULL}};
   wf_lib_add(vm, L, functions);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/content.h"
+#include "io/copy.h"
 #include "io/file.h"
 #include "io/path.h"
 #include "io/tree.h"
@@ -16,7 +17,7 @@ static const struct {
   const wf_call_kind *kind;
 } calls[] = {
     {"stat", &wf_path_stat},         {"list", &wf_tree_list},         {"mkdir", &wf_tree_mkdir},
-    {"remove", &wf_tree_remove},     {"rename", &wf_path_rename},     {"copy", &wf_path_copy},
+    {"remove", &wf_tree_remove},     {"rename", &wf_path_rename},     {"copy", &wf_copy_kind},
     {"link", &wf_path_link},         {"symlink", &wf_path_symlink},   {"chmod", &wf_path_chmod},
     {"readlink", &wf_path_readlink}, {"temp_dir", &wf_path_temp_dir},
 };

@@ -96,16 +96,17 @@ static int l_udp_receive(lua_State *L) {
   size_t max = most < DATAGRAM ? (size_t)most : DATAGRAM;
   if (wf_ctx_is_over(L, ctx)) return 2;
   if (u->fd < 0) return wf_door_io_code(L, WF_IO_CLOSED);
+  lua_pushcfunction(L, push_datagram);  // first: it may take memory
   char *buffer = take_buffer(vm);
   if (buffer == NULL) wf_raise(L, "not enough memory");
   wf_addr from;
   ssize_t n = wf_udp_receive(u, buffer, max, &from);
   if (n < 0) {
     give_buffer(vm, buffer);
+    lua_pop(L, 1);
     return n == UV_EAGAIN ? park(L, u, true, ctx, fname) : wf_door_io_code(L, (int)n);
   }
   uv_buf_t buf = {.base = buffer, .len = (size_t)n};
-  lua_pushcfunction(L, push_datagram);
   lua_pushlightuserdata(L, &buf);
   int status = lua_pcall(L, 1, 1, 0);
   give_buffer(vm, buffer);

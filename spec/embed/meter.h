@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -24,9 +25,28 @@ typedef union meter_head {
   max_align_t align;
 } meter_head;
 
+// Calls of the system are made on threads that allocate too.
+static pthread_mutex_t meter_lock = PTHREAD_MUTEX_INITIALIZER;
+
 static inline void meter_fail(meter *m, long from, long count) {
+  (void)pthread_mutex_lock(&meter_lock);
   m->fail_from = from;
   m->fail_until = from + count;
+  (void)pthread_mutex_unlock(&meter_lock);
+}
+
+static inline long meter_calls(const meter *m) {
+  (void)pthread_mutex_lock(&meter_lock);
+  long calls = m->calls;
+  (void)pthread_mutex_unlock(&meter_lock);
+  return calls;
+}
+
+static inline long long meter_blocks(const meter *m) {
+  (void)pthread_mutex_lock(&meter_lock);
+  long long blocks = m->blocks;
+  (void)pthread_mutex_unlock(&meter_lock);
+  return blocks;
 }
 
 // Whether a call that asks for more has to fail. Three kinds never do, as LuaJIT itself, with or
@@ -45,8 +65,7 @@ static inline bool meter_fails(meter *m, const meter_head *head, size_t osize, s
   return m->calls >= m->fail_from && m->calls < m->fail_until;
 }
 
-static inline void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
-  meter *m = ud;
+static inline void *metered_locked(meter *m, void *ptr, size_t osize, size_t nsize) {
   meter_head *head = ptr != NULL ? (meter_head *)ptr - 1 : NULL;
   if (nsize == 0) {
     if (head != NULL) m->blocks--;
@@ -61,6 +80,13 @@ static inline void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
     new_head->is_stack = nsize == m->stack_bytes;
   }
   return new_head + 1;
+}
+
+static inline void *metered(void *ud, void *ptr, size_t osize, size_t nsize) {
+  (void)pthread_mutex_lock(&meter_lock);
+  void *result = metered_locked(ud, ptr, osize, nsize);
+  (void)pthread_mutex_unlock(&meter_lock);
+  return result;
 }
 
 // What was asked for since `calls` was 0.

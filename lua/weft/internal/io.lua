@@ -3,16 +3,19 @@
 local _, raw = ...
 
 local type, find, floor = type, string.find, math.floor
-local call_wait, call_results = raw.call_wait, raw.call_results
+local scope = raw.import "scope"
+local call_wait, call_left, call_results = scope.bare.call_wait, raw.call_left, raw.call_results
 
 local M = {}
 
 -- Has the call made and waits for it: its results; nil, err, code; nil and why it was given up.
 -- `data`: what it reads from meanwhile.
 function M.finish(caller, fname, ctx, arg, data)
-  local ok, err = call_wait(caller, fname, ctx, arg, data)
-  if not ok then return nil, err end
-  return call_results(caller)
+  local ok, err, mark = call_wait(caller, fname, ctx, arg, data)
+  if ok then return call_results(caller) end
+  call_left(caller)
+  scope.check(err, mark)
+  return nil, err
 end
 
 -- A path: a string that the system can take.

@@ -4,7 +4,7 @@
 local _, raw = ...
 
 local feed = raw.import "feed"
-local ipairs = ipairs
+local ipairs, pcall, error = ipairs, pcall, error
 local CAPACITY = 64
 
 local function join(dir, name) return (dir:sub(-1) == "/" and dir or dir .. "/") .. name end
@@ -64,6 +64,35 @@ local function pump(fs, core, root, is_dir, recursive, send, ctx)
   end
 end
 
+local function start(fs, core, path, is_dir, recursive, ctx)
+  local ok, err, code
+  if recursive then
+    ok, err, code = add_tree(fs, core, path, ctx)
+  else
+    ok, err, code = raw.watch_add(core, path)
+  end
+  if not ok then return nil, err, code end
+  return feed(ctx, CAPACITY, function(send, inner)
+    local fine, done, why = pcall(pump, fs, core, path, is_dir, recursive, send, inner)
+    raw.watch_close(core)
+    if not fine then error(done, 0) end
+    return done, why
+  end, function() raw.watch_collect(core) end)
+end
+
+-- The channel of one that was started; of others nothing is left open.
+local function started(core, fine, ch, stop, code)
+  if fine and ch then
+    return ch, function()
+      raw.watch_close(core)
+      stop()
+    end
+  end
+  raw.watch_close(core)
+  if not fine then error(ch, 0) end
+  return nil, stop, code
+end
+
 return function(fs, path, recursive, ctx)
   local st, err, code = fs.stat(path, ctx)
   if not st then
@@ -72,23 +101,5 @@ return function(fs, path, recursive, ctx)
   end
   local is_dir = st.type == "directory"
   local core = raw.watch_new()
-  local ok
-  if recursive and is_dir then
-    ok, err, code = add_tree(fs, core, path, ctx)
-  else
-    ok, err, code = raw.watch_add(core, path)
-  end
-  if not ok then
-    raw.watch_close(core)
-    return nil, err, code
-  end
-  local ch, stop = feed(ctx, CAPACITY, function(send, inner)
-    local done, why = pump(fs, core, path, is_dir, recursive and is_dir, send, inner)
-    raw.watch_close(core)
-    return done, why
-  end, function() raw.watch_collect(core) end)
-  return ch, function()
-    raw.watch_close(core)
-    stop()
-  end
+  return started(core, pcall(start, fs, core, path, is_dir, recursive and is_dir, ctx))
 end

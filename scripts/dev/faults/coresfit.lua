@@ -25,10 +25,9 @@ return {
       "    wf_worker_note_bytes(w, w->isolated);\n", "" },
   },
 
-  { file = "runtime/sched/worker.c",
-    { "only main knows its bytes", "inspect",
-      "worker->rt->workers != NULL)) wf_worker_note_bytes(worker, vm);",
-      "worker->rt->workers != NULL)) {\n  }" },
+  { file = "runtime/sched/turn.c",
+    { "nobody knows the bytes of idle VMs", "inspect",
+      "    wf_worker_note_bytes(w, w->isolated);\n  }", "  }" },
   },
 
   { file = "runtime/sched/runtime.c",

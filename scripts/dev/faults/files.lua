@@ -38,7 +38,7 @@ return {
 
   { file = "lua/weft/internal/feed.lua",
     { "a walk whose channel nobody has goes on for ever", "fs_walk fs_watch",
-      'if getmetatable(inner) ~= "weft.chan (shared)" then stop() end', "" },
+      '    if collected and not raw.ctx_ended(ctx) then collected() end\n    stop()\n', "" },
   },
 
   { file = "lua/weft/internal/walk.lua",

@@ -1,0 +1,107 @@
+-- SPDX-License-Identifier: MIT
+-- Connections: what was written is read, once and in its order, and comes back; those that have
+-- failed can be closed, and nobody is left waiting.
+local weft = require 'weft'
+local support = require 'support'
+local net = weft.net
+local call, try = support.call, support.try
+
+-- The last is more than a socket holds.
+local WORDS = { 'one', ('two'):rep(1000), ('three'):rep(60000) }
+local MOST = 1e6
+local path = os.tmpname()
+os.remove(path)
+local kept, n = {}, 0
+for i = 1, 40 do kept[i] = false end
+
+local function keep(c)
+  n = n + 1
+  kept[n] = c
+  return c
+end
+
+-- Sends back what comes, until the end, or until part of an answer may have gone.
+local function echo(c)
+  local text, over
+  repeat
+    text, over = call(c.read_line, c, MOST)
+    if text then over = not (call(c.write, c, text) and call(c.write, c, '\n')) end
+  until over
+  call(c.close, c)
+end
+
+local function serve(l)
+  local c, over
+  repeat
+    c, over = call(l.accept, l)
+    if c and not try(weft.go, echo, keep(c)) then call(c.close, c) end
+  until over
+end
+
+local function exchange(c)
+  for i = 1, #WORDS do
+    if not (call(c.write, c, WORDS[i]) and call(c.write, c, '\n')) then return false end
+    local back, over
+    repeat back, over = call(c.read_line, c, MOST) until back or over
+    if over then return false end
+    assert(back == WORDS[i], 'another answer')
+  end
+  return true
+end
+
+local function talk(network, l, context)
+  local c = call(net.dial, network, l:addr())
+  if not c then return false end
+  keep(c)
+  if context then try(c.context, c, context) end
+  local fine = exchange(c)
+  call(c.close, c)
+  return fine
+end
+
+local function listen(network, address)
+  local l = call(net.listen, network, address)
+  if not l then return nil end
+  keep(l)
+  if try(weft.go, serve, l) then return l end
+  call(l.close, l)
+end
+
+local function give_up(c)
+  local ok, ctx, cancel = try(weft.context.with_cancel, weft.context.background())
+  if not ok then return end
+  if try(weft.go, cancel) then
+    local _, data, err = try(c.read, c, ctx)
+    assert(not data and (not err or err == 'context canceled' or support.is_oom(err)), err)
+  end
+end
+
+local function work()
+  local l = listen('tcp', '127.0.0.1:0')
+  if l then try(talk, 'tcp', l, weft.context.background()) end
+  l = listen('unix', path)
+  if l then try(talk, 'unix', l) end
+  local c = l and call(net.dial, 'unix', path)
+  if c then
+    keep(c)
+    try(c.set_timeout, c, 30)
+    give_up(c)
+    call(c.close_write, c)
+    repeat local rest, over = call(c.read_all, c) until rest or over
+  end
+end
+
+local function check(panicked)
+  for i = 1, n do kept[i]:close() end
+  support.alone(panicked)
+  local l = listen('unix', path)
+  assert(talk('unix', l))
+  l:close()
+  l = listen('tcp', '127.0.0.1:0')
+  assert(talk('tcp', l))
+  l:close()
+  support.alone(panicked)
+  os.remove(path)
+end
+
+return work, check, true
