@@ -121,6 +121,8 @@ local wrong = {
   { 'context.with_timeout(5, 1)', 1, 'with_timeout', 'context', 'number' },
   { 'context.with_deadline(ctx, "x")', 2, 'with_deadline', 'number', 'string' },
   { 'context.with_deadline(nil, 1)', 1, 'with_deadline', 'context', 'nil' },
+  { 'context.with_deadline(ctx)', 2, 'with_deadline', 'number', 'nil' },
+  { 'context.with_deadline(ctx, 0/0)', 2, 'with_deadline', 'number', 'nan' },
   { 'context.with_value({}, 1, 1)', 1, 'with_value', 'context', 'table' },
   { 'context.with_value(ctx, nil, 1)', 2, 'with_value', '', 'nil' },
   { 'context.without_cancel()', 1, 'without_cancel', 'context', 'no value' },
