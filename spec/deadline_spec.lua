@@ -6,7 +6,7 @@
 local weft = require 'weft'
 local util = require 'support.util'
 local proc = require 'support.proc'
-local context = weft.context
+local context, time = weft.context, weft.time
 local settle = util.settle
 
 -- Runs a script on the machine's clock that must end well and print exactly this. `busy(s)` keeps
