@@ -12,6 +12,9 @@ local function world()
   local w = {
     weft = weft, time = weft.time, context = weft.context, sync = weft.sync,
     ch = weft.chan(2), m = weft.sync.mutex(), wg = weft.sync.waitgroup(),
+    g = weft.errgroup.new(), flights = weft.singleflight.new(), b = weft.broadcast.new(),
+    lim = weft.rate.limiter(1, 1), s = weft.supervisor.new(), sm = weft.sync.semaphore(1),
+    rw = weft.sync.rwmutex(), o = weft.sync.once(), map = weft.sync.map(),
     t = weft.time.timer(1000), k = weft.time.ticker(1000),
     fn = function() error 'must not run' end,
   }
@@ -202,6 +205,17 @@ local objects = {
   wg = { 'waitgroup', 'add', 'done', 'wait', 'go' },
   ctx = { 'context', 'done', 'err', 'cause', 'deadline', 'value' },
   f = { 'future', 'await', 'try', 'traceback', 'done' },
+  g = { 'errgroup', 'go', 'spawn', 'try_go', 'set_limit', 'wait' },
+  flights = { 'singleflight', 'call', 'forget' },
+  lim = { 'limiter', 'wait', 'allow', 'reserve' },
+  b = { 'broadcast', 'subscribe', 'publish' },
+  s = { 'supervisor', 'add', 'run' },
+  sm = { 'semaphore', 'acquire', 'try_acquire', 'release', 'with' },
+  rw = { 'rwmutex', 'rlock', 'runlock', 'try_rlock', 'lock', 'unlock', 'try_lock', 'with',
+    'rwith' },
+  o = { 'once', 'call' },
+  map = { 'map', 'load', 'store', 'load_or_store', 'load_and_delete', 'swap', 'delete',
+    'compare_and_swap', 'range', 'len' },
   t = { 'timer', 'stop', 'reset' },
   k = { 'ticker', 'stop', 'reset' },
 }
