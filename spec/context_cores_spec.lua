@@ -369,6 +369,20 @@ describe('a context in another VM', function()
     assert.equals('plain', (ctx:cause()))
   end)
 
+  it('closes its done itself: nobody else can, there or here', function()
+    local ctx, cancel = open()
+    for _, name in ipairs { 'close', 'try_send' } do
+      local ok, err = there.call(function(ch, method) return pcall(ch[method], ch, 1) end,
+        ctx:done(), name)
+      assert.is_false(ok)
+      has(err, 'weft', name == 'close' and 'closes' or 'sends')
+    end
+    assert.is_false((ctx:done():is_closed()))
+    assert.is_nil((ctx:err()))
+    cancel()
+    assert.is_true((there.call(function(ch) return (ch:is_closed()) end, ctx:done())))
+  end)
+
   it('gets one cause, whoever is first', function()
     for _ = 1, 50 do
       local ctx, cancel = open()

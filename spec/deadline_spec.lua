@@ -6,7 +6,7 @@
 local weft = require 'weft'
 local util = require 'support.util'
 local proc = require 'support.proc'
-local context = weft.context
+local context, time = weft.context, weft.time
 local settle = util.settle
 
 -- Runs a script on the machine's clock that must end well and print exactly this. `busy(s)` keeps
@@ -123,5 +123,22 @@ describe('a deadline that has passed while the program was busy', function()
       print(stop())
       ran:recv()
     ]], 'false\nran\n')
+  end)
+end)
+
+describe('a time without an end', function()
+  it('is never, or long ago', function()
+    local now = time.now()
+    for _, with in ipairs { context.with_timeout, context.with_deadline } do
+      local ctx, cancel = with(context.background(), math.huge)
+      assert.equals(math.huge, ctx:deadline())
+      weft.sleep(1e6)
+      assert.is_nil(ctx:err())
+      cancel()
+      assert.equals('context canceled', ctx:err())
+      local ended = with(context.background(), -math.huge, 'why')
+      assert.same({ 'context deadline exceeded', 'why' }, { ended:err(), ended:cause() })
+      assert.is_true(ended:deadline() < now)
+    end
   end)
 end)

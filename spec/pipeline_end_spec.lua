@@ -414,3 +414,59 @@ describe('pipeline: one that nobody has any more', function()
     assert.equals(0, #weft.leaks())
   end)
 end)
+
+describe('pipeline over cores', function()
+  it('works there as here', function()
+    local list, lost, err = weft.parallel(function()
+      local p = require 'weft.pipeline'
+      local good = p.collect(p.map(p.from { 1, 2, 3 }, function(v) return v * 2 end,
+        { parallel = true, ordered = true, limit = 2 }))
+      return good, p.collect(p.map(p.from { 1 }, function() return nil, 'broken' end))
+    end):await()
+    assert.same({ { 2, 4, 6 }, nil, 'broken' }, { list, lost, err })
+  end)
+
+  it('is stopped where it is made: stop elsewhere raises and changes nothing', function()
+    local ch = map(from { 1, 2, 3 }, same)
+    has(select(2, weft.parallel(function()
+      local ok, err = pcall(function() require 'weft.pipeline'.stop(ch) end)
+      return ok, err
+    end):await()), "'stop': this channel is not from a stage of a pipeline")
+    assert.same({ 1, 2, 3 }, collect(ch))
+  end)
+
+  it('a context that ends there ends it here', function()
+    local ctx, cancel = context.with_cancel(background)
+    local source, made = endless(ctx)
+    local ch = map(source, same, { parallel = true, limit = 2 })
+    ch:recv()
+    weft.parallel(function() cancel 'there' end):await()
+    local err
+    repeat
+      local v
+      v, err = ch:recv()
+    until v == nil
+    assert.equals('context canceled', err)
+    settle()
+    local before = made[1]
+    weft.sleep(1)
+    assert.equals(before, made[1])
+  end)
+end)
+
+describe('pipeline: what is without an end', function()
+  it('is no number of items, but may be the time of a batch', function()
+    local ch, p = weft.chan(3), pipeline
+    for _, n in ipairs { math.huge, -math.huge } do
+      util.raises(function() p.map(ch, same, { limit = n }) end, "'map' (limit as integer >= 1")
+      util.raises(function() p.filter(ch, same, { limit = n }) end, "'filter' (limit as int")
+      for _, name in ipairs { 'tee', 'partition', 'batch' } do
+        util.raises(function() p[name](ch, n) end, ("#2 to '%s' (integer >= 1"):format(name))
+      end
+    end
+    util.raises(function() p.batch(ch, 1, -math.huge) end, "#3 to 'batch' (number > 0")
+    for v = 1, 3 do ch:send(v) end
+    ch:close()
+    assert.same({ { 1, 2 }, { 3 } }, collect(p.batch(ch, 2, math.huge)))
+  end)
+end)

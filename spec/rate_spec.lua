@@ -292,3 +292,18 @@ describe('rate: misuse', function()
     assert.equals(require 'weft.rate', rate)
   end)
 end)
+
+describe('rate over cores', function()
+  it('works there as here, but a limiter is of one VM', function()
+    local lim = rate.limiter(1, 1)
+    raises(function() weft.spawn(function() return lim end) end, "'spawn': upvalue 'lim'")
+    local first, second, dt = weft.parallel(function()
+      local own = require 'weft'
+      local limiter, t = own.rate.limiter(2, 1), own.time.monotonic()
+      local one, two = limiter:wait(), limiter:wait()
+      return one, two, own.time.monotonic() - t
+    end):await()
+    assert.same({ true, true }, { first, second })
+    near(0.5, dt)
+  end)
+end)

@@ -191,3 +191,17 @@ describe('retry: misuse', function()
     assert.equals(require 'weft.retry', weft.retry)
   end)
 end)
+
+describe('retry over cores', function()
+  it('works there as here', function()
+    local v, lost, err, n = weft.parallel(function()
+      local own, calls = require 'weft', require 'weft'.sync.int()
+      local good = own.retry(function(i)
+        if own.parallel(function() return calls:add(1) end):await() < 3 then error 'not yet' end
+        return i
+      end, { delay = 0.001 })
+      return good, own.retry(function() return nil, 'never' end, { attempts = 2, delay = 0 })
+    end):await()
+    assert.same({ 3, nil, 'never', 2 }, { v, lost, err, n })
+  end)
+end)

@@ -204,3 +204,72 @@ describe('singleflight: misuse', function()
     assert.equals(require 'weft.singleflight', weft.singleflight)
   end)
 end)
+
+describe('singleflight in a task with a context of its own', function()
+  it('who waits is stopped by raising; the others get the value', function()
+    local g, gate = singleflight.new(), weft.chan()
+    local function slow() return (gate:recv()) end
+    local first = util.start(g.call, g, 'key', slow)
+    local ctx, cancel = context.with_cancel(context.background())
+    local stopped = util.start(context.run, ctx, g.call, g, 'key', slow)
+    local last = util.start(g.call, g, 'key', slow)
+    cancel()
+    settle()
+    assert.same({ true, false, false }, { stopped.done, stopped.ok, last.done })
+    util.has(stopped.err, 'context canceled')
+    gate:send 'v'
+    settle()
+    assert.same({ 'v', true, 'v', true }, { first[1], first[2], last[1], last[2] })
+  end)
+
+  it('who calls the function and is stopped strands nobody', function()
+    local g = singleflight.new()
+    local ctx, cancel = context.with_cancel(context.background())
+    local first = util.start(context.run, ctx, g.call, g, 'key', weft.sleep)
+    assert.is_false(first.ok)  -- sleep wants a number
+    first = util.start(context.run, ctx, g.call, g, 'key', function() weft.sleep(1e6) end)
+    local other = util.start(g.call, g, 'key', error)
+    assert.is_false(other.done)
+    cancel()
+    settle()
+    assert.same({ false, true, false }, { first.ok, other.done, other.ok })
+    util.has(other.err, 'context canceled')
+    assert.equals(1, (g:call('key', function() return 1 end)))
+    raises(function() context.run(ctx, g.call, g, 'key', error) end, 'context canceled')
+  end)
+end)
+
+describe('singleflight over cores', function()
+  it('works there as here, but is of one VM', function()
+    local g = singleflight.new()
+    raises(function() weft.spawn(function() return g end) end, "'spawn': upvalue 'g'")
+    local a, b, n = weft.parallel(function()
+      local own = require 'weft'
+      local flights, calls = own.singleflight.new(), 0
+      local function slow()
+        calls = calls + 1
+        own.sleep(0.001)
+        return calls
+      end
+      local first = own.async(function() return (flights:call('key', slow)) end)
+      local second = own.async(function() return (flights:call('key', slow)) end)
+      return first:await(), second:await(), calls
+    end):await()
+    assert.same({ n, n }, { a, b })
+    assert.is_true(n == 1 or n == 2)  -- the second may come when all is over
+  end)
+end)
+
+describe('singleflight: a wait that cannot be', function()
+  it('raises, and the call goes on', function()
+    local g, gate = singleflight.new(), weft.chan()
+    local r = util.start(g.call, g, 'key', function() return (gate:recv()) end)
+    local ok, err = pcall(table.sort, { 2, 1 }, function() g:call('key', error) end)
+    assert.is_false(ok)
+    util.has(err, 'C-call boundary')
+    gate:send 'v'
+    settle()
+    assert.equals('v', r[1])
+    assert.equals(1, (g:call('key', function() return 1 end)))
+  end)
+end)

@@ -342,3 +342,27 @@ describe('supervisor: misuse', function()
     assert.equals(require 'weft.supervisor', supervisor)
   end)
 end)
+
+describe('supervisor over cores', function()
+  it('works there as here, with children that work anywhere, but is of one VM', function()
+    local s = supervisor.new()
+    raises(function() weft.spawn(function() return s end) end, "'spawn': upvalue 's'")
+    local n = weft.sync.int()
+    local function child()
+      if n:add(1) < 3 then error 'not yet' end
+    end
+    s:add('far', function() weft.parallel(child):await() end)
+    assert.same({ true, 3 }, { s:run(), n:load() })
+    local ok, err, calls = weft.parallel(function()
+      local own, started = require 'weft.supervisor'.new { max_restarts = 1 }, 0
+      own:add('a', function()
+        started = started + 1
+        error 'always'
+      end)
+      local v, why = own:run()
+      return v, why, started
+    end):await()
+    assert.same({ nil, 2 }, { ok, calls })
+    has(err, "child 'a' failed", 'always')
+  end)
+end)

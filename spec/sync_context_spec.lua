@@ -98,6 +98,64 @@ for form, make in pairs { ['local'] = function(o) return o end, ['shared'] = sha
       assert.is_true(m:try_lock())
     end)
 
+    it('with waits no longer, and gives back what a function held that is stopped', function()
+      for _, case in ipairs {
+        { make(sync.mutex()), 'with', 'try_lock' }, { make(sync.rwmutex()), 'with', 'try_lock' },
+        { make(sync.rwmutex()), 'rwith', 'try_lock' },
+        { make(sync.semaphore(1)), 'with', 'try_acquire', 'release' },
+      } do
+        local o, with, try, free = unpack(case)
+        local held, cancel = stoppable(o[with], o, weft.sleep, 1e6)
+        local stopped, stop = stoppable(o[with == 'rwith' and 'with' or with], o, error)
+        assert.is_false(o[try](o))
+        stop()
+        settle()
+        assert.same({ true, false, false }, { stopped.done, stopped.ok, held.done })
+        has(stopped.err, CANCELED)
+        cancel()
+        settle()
+        assert.same({ true, false }, { held.done, held.ok })
+        has(held.err, CANCELED)
+        assert.is_true(o[try](o))
+        o[free or 'unlock'](o)
+      end
+    end)
+
+    it('a once goes on without who is stopped as it waits', function()
+      local o, gate = make(sync.once()), weft.chan()
+      local v = make(sync.once_value(function() return (gate:recv()) end))
+      local f = make(sync.once_func(function() gate:recv() end))
+      for _, call in ipairs {
+        function() return o:call(function() gate:recv() end) end, v, f,
+      } do
+        local runner = start(call)
+        local stopped, cancel = stoppable(call)
+        local other = start(call)
+        cancel()
+        settle()
+        assert.same({ true, false }, { stopped.done, stopped.ok })
+        has(stopped.err, CANCELED)
+        assert.is_false(runner.done or other.done)
+        gate:send(true)
+        settle()
+        assert.is_true(runner[1] and other[1])
+        assert.is_true((call()))
+      end
+    end)
+
+    it('a once whose function is stopped has been done; the others go on', function()
+      local o = make(sync.once())
+      local r, cancel = stoppable(o.call, o, weft.sleep, 1e6)
+      local other = start(o.call, o, error)
+      assert.is_false(other.done)
+      cancel()
+      settle()
+      assert.is_false(r.ok)
+      has(r.err, CANCELED)
+      assert.is_true(other[1])
+      assert.is_true(o:call(error))
+    end)
+
     it('a context that is given wins', function()
       local m, rw = make(sync.mutex()), make(sync.rwmutex())
       local ok, locked, rlocked = pcall(context.run, util.cancelled(), function()

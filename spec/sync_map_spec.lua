@@ -112,6 +112,25 @@ for form, make in pairs { ['local'] = same, ['shared'] = share } do
       sync.map():range(error)
     end)
 
+    it('range raises what its function raises, and its function may wait', function()
+      local m, why = make(sync.map()), {}
+      for i = 1, 10 do m:store(i, i) end
+      local ok, err = pcall(m.range, m, function() error(why) end)
+      assert.is_true(not ok and rawequal(why, err))
+      local n = 0
+      weft.go(function()
+        for i = 1, 9 do m:delete(i) end
+        m:store('late', 1)
+      end)
+      m:range(function(k)
+        if k == 'late' then return end
+        n = n + 1
+        weft.sleep(1)
+      end)
+      assert.is_true(n == 1 or n == 2, n)  -- the first that it came to, and 10
+      assert.same({ 2, 10 }, { m:len(), m:load(10) })
+    end)
+
     it('grows and shrinks', function()
       local m = make(sync.map())
       for i = 1, 2000 do m:store('key' .. i, i) end

@@ -347,3 +347,66 @@ describe('sync objects', function()
     assert.equals(m, weft.name(m, 'label'))
   end)
 end)
+
+describe('mutex: a deadlock', function()
+  it('names the task that failed under pcall, and where it locked', function()
+    local r = require 'support.proc'.run [[
+      local weft = require 'weft'
+      local m = weft.name(weft.sync.mutex(), 'the ledger')
+      pcall(function()
+        m:lock()
+        error 'broken'
+      end)
+      weft.async(function() m:lock() end):await()
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'deadlock', 'mutex on the ledger', 'held by task 1; first locked at', ':4\n')
+  end)
+
+  it('names the holder also when the mutex has crossed', function()
+    local r = require 'support.proc'.run [[
+      local weft = require 'weft'
+      local m = weft.name(weft.sync.mutex(), 'the ledger')
+      weft.parallel(function() m:lock() end):await()
+      m:lock()
+    ]]
+    assert.equals(2, r.status)
+    has(r.err, 'deadlock', 'mutex on the ledger', 'held by task 2, which has ended')
+  end)
+end)
+
+describe('locks over cores', function()
+  local function waiting(state)
+    local n = 0
+    for _, t in ipairs(weft.tasks()) do
+      if t.state == state then n = n + 1 end
+    end
+    return n
+  end
+
+  for state, case in pairs {
+    mutex = { sync.mutex, 'lock', 'try_lock', 'unlock' },
+    rwmutex = { sync.rwmutex, 'lock', 'try_lock', 'unlock' },
+    semaphore = { function() return sync.semaphore(1) end, 'acquire', 'try_acquire', 'release' },
+  } do
+    it('are served first in, first out, wherever who waits is: ' .. state, function()
+      local make, take, try, give = unpack(case)
+      local o, log, futures = make(), weft.chan(5), {}
+      o[take](o)
+      local function queue_up(i)
+        o[take](o)
+        log:send(i)
+        o[give](o)
+      end
+      for i = 1, 4 do
+        futures[i] = (i % 2 == 1 and weft.parallel or weft.async)(queue_up, i)
+        while waiting(state) < i do weft.sleep(0.001) end
+      end
+      o[give](o)
+      assert.is_false(o[try](o))
+      queue_up(5)
+      for i = 1, 5 do assert.equals(i, log:recv()) end
+      for i = 1, 4 do futures[i]:await() end
+    end)
+  end
+end)

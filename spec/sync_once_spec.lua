@@ -185,6 +185,18 @@ describe('once over cores', function()
     assert.same({ false, 'on purpose' }, { ok, err })
   end)
 
+  it('raises for a call inside its own function, which goes on', function()
+    local err = weft.parallel(function()
+      local o, own, why = require 'weft'.sync.once(), require 'support.util', nil
+      require 'weft'.parallel(function() return o ~= nil end):await()
+      assert(getmetatable(o) == 'weft.once (shared)')
+      o:call(function() why = own.raises(function() o:call(print) end, 'inside the function') end)
+      assert(o:call(error))
+      return why
+    end):await()
+    has(err, 'sync_once_spec.lua', "'call'")
+  end)
+
   it('results that cannot cross are an error for everybody', function()
     local v = sync.once_value(function() return coroutine.create(print) end)
     local ok, err = weft.parallel(function() return pcall(v) end):await()

@@ -204,3 +204,29 @@ describe('waitgroup:spawn', function()
     assert.is_true(wg:wait())
   end)
 end)
+
+describe('waitgroup over cores', function()
+  it('go and spawn count from there, until their tasks have ended', function()
+    local n = weft.ntasks()
+    local function tasks_left(count)
+      while weft.ntasks() ~= n + count do weft.yield() end
+      settle()
+    end
+    for first = 1, 2 do
+      local wg, gates = sync.waitgroup(), { weft.chan(), weft.chan() }
+      weft.parallel(function()
+        wg:go(function() gates[1]:recv() end)
+        wg:spawn(function() gates[2]:recv() end)
+      end):await()
+      local r = start(wg.wait, wg)
+      tasks_left(3)
+      gates[first]:send(true)
+      tasks_left(2)
+      assert.is_false(r.done)
+      gates[3 - first]:send(true)
+      assert.is_true(wg:wait())
+      tasks_left(0)
+      assert.is_true(r[1])
+    end
+  end)
+end)
