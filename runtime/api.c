@@ -158,6 +158,18 @@ weft_status wf_api_attach(weft *w, lua_State *L) {
   return status == LUA_ERRMEM ? WEFT_ERR_MEMORY : WEFT_ERR_SYSTEM;
 }
 
+// What was under way between workers whose threads have ended arrives, and is freed with that.
+static void open_last_mail(const wf_runtime *rt) {
+  bool any;
+  do {
+    any = false;
+    for (uint32_t i = 0; i < rt->workers->places; i++) {
+      wf_worker *worker = rt->workers->list[i];
+      if (worker != NULL && wf_worker_open_mail(worker)) any = true;
+    }
+  } while (any);
+}
+
 static void stop_workers(weft *w) {
   wf_runtime *rt = &w->rt;
   uint32_t wait_ms = w->config.close_wait_ms != 0 ? w->config.close_wait_ms : 1000;
@@ -172,6 +184,7 @@ static void stop_workers(weft *w) {
     rt->log(rt->log_ud, words);
   }
   if (w->stuck) return;
+  open_last_mail(rt);
   for (uint32_t i = 0; i < rt->workers->places; i++) {
     if (rt->workers->list[i] != NULL) wf_api_close_isolated(rt->workers->list[i]);
   }

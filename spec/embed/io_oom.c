@@ -6,7 +6,6 @@
 int main(int argc, char **argv) {
   static const oom_workload workloads[] = {{.name = "conn", .real = true},
                                            {.name = "datagram", .real = true},
-                                           {.name = "files", .real = true},
-                                           {.name = "folders", .real = true}};
+                                           {.name = "files", .real = true}};
   return oom_main(workloads, sizeof workloads / sizeof workloads[0], argc, argv);
 }
