@@ -14,7 +14,7 @@
 #include "base/atomic.h"
 #include "loop/clock.h"
 
-enum { MS = 1000000 };
+static const uint64_t MS = 1000000;
 
 static int count_descriptors(void) {
   DIR *dir = opendir("/proc/self/fd");
@@ -152,7 +152,7 @@ static void on_async(uv_async_t *async) {
 }
 static void on_readable(uv_poll_t *poll, int status, int events) {
   char bytes[8];
-  uv_os_fd_t fd;
+  uv_os_fd_t fd = -1;
   (void)events;
   CHECK(status == 0 && uv_fileno((uv_handle_t *)poll, &fd) == 0);
   CHECK(read(fd, bytes, sizeof bytes) > 0);

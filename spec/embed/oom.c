@@ -4,8 +4,8 @@
 
 int main(int argc, char **argv) {
   static const oom_workload workloads[] = {
-      {.name = "chan"},   {.name = "select"},    {.name = "context"}, {.name = "time"},
-      {.name = "task"},   {.name = "coroutine"}, {.name = "require"}, {.name = "sync"},
-      {.name = "shared"}, {.name = "panic"}};
+      {.name = "chan"},    {.name = "select"}, {.name = "context"},
+      {.name = "time"},    {.name = "task"},   {.name = "coroutine"},
+      {.name = "require"}, {.name = "sync"},   {.name = "panic"}};
   return oom_main(workloads, sizeof workloads / sizeof workloads[0], argc, argv);
 }

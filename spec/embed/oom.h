@@ -76,14 +76,20 @@ static inline bool oom_all_freed(meter *m) {
 static bool oom_warming_up;
 
 // Where a run hangs it is known which one.
-static oom_run oom_now;
+static char oom_now[200];
+static size_t oom_now_size;
 static inline void oom_hangs(int number) {
-  char line[200];
   (void)number;
-  int n = snprintf(line, sizeof line, "%s, allocations %ld to %ld: hangs\n", oom_now.of.name,
-                   oom_now.n, oom_now.n + oom_now.width - 1);
-  (void)!write(STDERR_FILENO, line, (size_t)n);
+  (void)!write(STDERR_FILENO, oom_now, oom_now_size);
   _exit(1);
+}
+
+// From here on, for a minute.
+static inline void oom_begin(const oom_run *r) {
+  int n = snprintf(oom_now, sizeof oom_now, "%s, allocations %ld to %ld: hangs\n", r->of.name,
+                   r->n, r->n + r->width - 1);
+  oom_now_size = (size_t)n;
+  (void)alarm(60);
 }
 
 // A run with `width` allocations failing, the n-th of the workload and those that follow; whether
@@ -98,8 +104,7 @@ static inline bool oom_run_once(oom_workload of, long n, long width) {
                         .clock = of.real ? WEFT_CLOCK_REAL : WEFT_CLOCK_VIRTUAL,
                         .workers = 1};
   int descriptors = oom_count_descriptors();
-  oom_now = r;
-  (void)alarm(60);
+  oom_begin(&r);
   CHECK(weft_open(&config, &r.w) == WEFT_OK);
   char set_up[200];
   (void)snprintf(set_up, sizeof set_up,

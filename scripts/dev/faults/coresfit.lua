@@ -35,11 +35,6 @@ return {
       "    wf_worker_post(&rt->worker, &rt->out_of_memory);\n", "" },
   },
 
-  { file = "runtime/conc/share.c",
-    { "who waits is left behind where memory runs out", "embed/oom",
-      "    if (place == NULL) no_memory(L);\n", "    if (place == NULL) return;\n" },
-  },
-
   { file = "runtime/conc/shared.c",
     { "a shared channel is read without its lock", "c/shared_test",
       "  wf_lock_acquire(&ch->core.lock);\n  wf_shared_result result = take(ch, m, &woken);\n" ..
