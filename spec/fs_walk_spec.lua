@@ -74,12 +74,19 @@ describe('weft.fs.walk', function()
   it('ends when nobody has its channel any more', function()
     for i = 1, 50 do make(i .. '/f') end
     local before = weft.ntasks()
+    -- A task that is in the middle of a call goes when that comes back.
+    local function expect_end()
+      for _ = 1, 2000 do
+        collect()
+        if weft.ntasks() == before then break end
+        weft.sleep(0.001)
+      end
+      assert.are.equal(before, weft.ntasks())
+    end
     assert.are.equal(dir .. '/1', fs.walk(dir):recv().path)
-    collect()
-    assert.are.equal(before, weft.ntasks())
+    expect_end()
     fs.walk(dir)
-    collect()
-    assert.are.equal(before, weft.ntasks())
+    expect_end()
   end)
 
   it('ends with its context', function()
