@@ -35,9 +35,12 @@ describe('--warn-unclosed', function()
         _ = process.start { 'true', stdout = 'pipe' }
       end
       drop_all()
-      for _ = 1, 3 do
+      for round = 1, 2000 do
         collectgarbage()
         weft.yield()
+        -- A task that is in the middle of a call goes when that comes back.
+        if round >= 3 and weft.ntasks() == 1 then break end
+        weft.sleep(0.001)
       end
       print(weft.ntasks())
     ]]
