@@ -111,10 +111,15 @@ static void a_full_counter_wakes(void) {
 
 static void do_nothing(int number) { (void)number; }
 
+static wf_atomic_u64 waited;
+
+// Again and again: one that comes before the wait does not end it.
 static void *signal_later(void *arg) {
   const pthread_t *to = arg;
-  (void)usleep(2000);
-  (void)pthread_kill(*to, SIGUSR1);
+  while (wf_u64_load(&waited, WF_RELAXED) == 0) {
+    (void)usleep(2000);
+    (void)pthread_kill(*to, SIGUSR1);
+  }
   return NULL;
 }
 
@@ -126,6 +131,7 @@ static void signals_end_waits(void) {
   pthread_t self = pthread_self(), thread;
   CHECK(pthread_create(&thread, NULL, signal_later, &self) == 0);
   (void)wait_for(&loop, WF_NEVER);
+  wf_u64_store(&waited, 1, WF_RELAXED);
   CHECK(pthread_join(thread, NULL) == 0);
   wf_loop_close(&loop);
 }
