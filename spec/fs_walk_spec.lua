@@ -74,7 +74,7 @@ describe('weft.fs.walk', function()
   it('ends when nobody has its channel any more', function()
     for i = 1, 50 do make(i .. '/f') end
     local before = weft.ntasks()
-    -- A task that is in the middle of a call goes when that comes back.
+    -- Its task ends when it has a turn, which the torture build gives at random.
     local function expect_end()
       for _ = 1, 2000 do
         collect()

@@ -7,6 +7,17 @@ local util = require 'support.util'
 local context, sync = weft.context, weft.sync
 local settle, start, raises, has, near = util.settle, util.start, util.raises, util.has, util.near
 
+-- What a program says that ends in a deadlock on the mutex `m`; its lines begin with the third.
+local function deadlock(code)
+  local r = require 'support.proc'.run([[
+      local weft = require 'weft'
+      local m = weft.name(weft.sync.mutex(), 'the ledger')
+]] .. code)
+  assert.equals(2, r.status)
+  has(r.err, 'deadlock', 'mutex on the ledger')
+  return r.err
+end
+
 describe('mutex', function()
   it('is held by one at a time', function()
     local m, inside, broken, wg = sync.mutex(), 0, 0, sync.waitgroup()
@@ -324,15 +335,10 @@ describe('mutex: reports say who holds it', function()
   end)
 
   it('in the deadlock that comes of it', function()
-    local r = require 'support.proc'.run [[
-      local weft = require 'weft'
-      local m = weft.name(weft.sync.mutex(), 'the ledger')
+    has(deadlock [[
       weft.async(function() m:lock() end):await()
       m:lock()
-    ]]
-    assert.equals(2, r.status)
-    has(r.err, 'deadlock', 'mutex on the ledger', ':3\n',
-      'held by task 2, which has ended; first locked at')
+    ]], ':3\n', 'held by task 2, which has ended; first locked at')
   end)
 end)
 
@@ -350,28 +356,20 @@ end)
 
 describe('mutex: a deadlock', function()
   it('names the task that failed under pcall, and where it locked', function()
-    local r = require 'support.proc'.run [[
-      local weft = require 'weft'
-      local m = weft.name(weft.sync.mutex(), 'the ledger')
+    has(deadlock [[
       pcall(function()
         m:lock()
         error 'broken'
       end)
       weft.async(function() m:lock() end):await()
-    ]]
-    assert.equals(2, r.status)
-    has(r.err, 'deadlock', 'mutex on the ledger', 'held by task 1; first locked at', ':4\n')
+    ]], 'held by task 1; first locked at', ':4\n')
   end)
 
   it('names the holder also when the mutex has crossed', function()
-    local r = require 'support.proc'.run [[
-      local weft = require 'weft'
-      local m = weft.name(weft.sync.mutex(), 'the ledger')
+    has(deadlock [[
       weft.parallel(function() m:lock() end):await()
       m:lock()
-    ]]
-    assert.equals(2, r.status)
-    has(r.err, 'deadlock', 'mutex on the ledger', 'held by task 2, which has ended')
+    ]], 'held by task 2, which has ended')
   end)
 end)
 

@@ -38,7 +38,7 @@ describe('--warn-unclosed', function()
       for round = 1, 2000 do
         collectgarbage()
         weft.yield()
-        -- A task that is in the middle of a call goes when that comes back.
+        -- The watch's task ends when it has a turn, which the torture build gives at random.
         if round >= 3 and weft.ntasks() == 1 then break end
         weft.sleep(0.001)
       end

@@ -158,7 +158,8 @@ weft.stacks = report.stacks
 weft.leaks = report.leaks
 
 -- Counters. `bytes`: of this VM's heap; `vm_bytes`: of each VM's, by the number that weft.tasks()
--- calls it by (of other VMs as of when they did something last).
+-- calls it by (of other VMs as of a moment ago, or of when they
+-- came to rest).
 ---@type fun(): table<string, any>
 weft.stats = raw.stats
 

@@ -219,8 +219,8 @@ static void set_bytes(lua_State *L, int vm, double bytes) {
   lua_rawseti(L, -2, vm);
 }
 
-// Pushes a table: the number of a VM -> bytes of its heap, of others as of when they did something
-// last.
+// Pushes a table: the number of a VM -> bytes of its heap, of others as of a moment ago, or of
+// when they came to rest.
 static void push_vm_bytes(const wf_vm *vm, lua_State *L, double own) {
   const wf_runtime *rt = vm->rt;
   lua_createtable(L, 1, 0);

@@ -44,8 +44,8 @@ typedef struct wf_worker {
   uint64_t started_ns;  // turn_ns when a portable task had its last chance beside those
   bool asleep;          // it waits for something to happen; pairs with wf_monitor.asleep
   wf_atomic_u64 steals;
-  // As of its last round: tasks of its VM for isolated ones, and the bytes of that VM and, of
-  // worker 0, of the main VM.
+  // Tasks of its VM for isolated ones, as of its last round; the bytes of that VM and, of worker
+  // 0, of the main VM, as of its last rest, or of some rounds ago.
   wf_atomic_u64 live, bytes, main_bytes;
   pthread_t thread;      // not of worker 0
   bool started, broken;  // its thread; broken: there is none to be had

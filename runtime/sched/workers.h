@@ -67,8 +67,8 @@ uint64_t wf_workers_tasks(const struct wf_runtime *rt);
 uint64_t wf_workers_steals(const struct wf_runtime *rt);
 
 // Bytes of the heap of the VM for isolated tasks at that place, or, with `main`, of the main VM,
-// as of when it did something last; 0: there is none, or it has not run a task yet. From any
-// worker.
+// as of a moment ago, or of when it came to rest; 0: there is none, or it has not run a task yet.
+// From any worker.
 uint64_t wf_workers_bytes(const struct wf_runtime *rt, uint32_t place, bool main);
 
 // Whether another worker than 0 has a thread for portable tasks, or may still get one.

@@ -3,7 +3,6 @@
 // already), what keeps it going, and its end with handles open.
 #include "loop/loop.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,19 +10,11 @@
 #include <unistd.h>
 
 #include "../embed/check.h"
+#include "../embed/descriptors.h"
 #include "base/atomic.h"
 #include "loop/clock.h"
 
 static const uint64_t MS = 1000000;
-
-static int count_descriptors(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int n = 0;
-  if (dir == NULL) return 0;
-  while (readdir(dir) != NULL) n++;
-  (void)closedir(dir);
-  return n;
-}
 
 // How long the wait took, in ns.
 static uint64_t wait_for(wf_loop *loop, uint64_t timeout_ns) {

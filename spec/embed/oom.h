@@ -10,7 +10,6 @@
 #ifndef SPEC_OOM_H
 #define SPEC_OOM_H
 
-#include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
@@ -21,6 +20,7 @@
 #include <weft.h>
 
 #include "check.h"
+#include "descriptors.h"
 #include "meter.h"
 #include "sparse.h"
 
@@ -56,15 +56,6 @@ static inline bool oom_succeeds(oom_run *r, const char *code) {
   CHECK(ok);
   if (!ok) oom_complain(r, code, weft_error(r->w));
   return ok;
-}
-
-static inline int oom_count_descriptors(void) {
-  DIR *dir = opendir("/proc/self/fd");
-  int n = 0;
-  if (dir == NULL) return 0;
-  while (readdir(dir) != NULL) n++;
-  (void)closedir(dir);
-  return n;
 }
 
 // Threads of the pool may have a call in their hands that nobody wants any more.
@@ -103,7 +94,7 @@ static inline bool oom_run_once(oom_workload of, long n, long width) {
                         .ud = &r,
                         .clock = of.real ? WEFT_CLOCK_REAL : WEFT_CLOCK_VIRTUAL,
                         .workers = 1};
-  int descriptors = oom_count_descriptors();
+  int descriptors = count_descriptors();
   oom_begin(&r);
   CHECK(weft_open(&config, &r.w) == WEFT_OK);
   char set_up[200];
@@ -134,7 +125,7 @@ static inline bool oom_run_once(oom_workload of, long n, long width) {
   if (!freed) oom_complain(&r, "close", "something is left");
   if (!of.real) return reached;
   // What the process opens once, for all runtimes, is no leak.
-  bool shut = oom_count_descriptors() == descriptors || oom_warming_up;
+  bool shut = count_descriptors() == descriptors || oom_warming_up;
   CHECK(shut);
   if (!shut) oom_complain(&r, "close", "a descriptor is left");
   bool reaped = waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;

@@ -25,11 +25,6 @@ return {
       "    wf_worker_note_bytes(w, w->isolated);\n", "" },
   },
 
-  { file = "runtime/sched/turn.c",
-    { "nobody knows the bytes of idle VMs", "inspect",
-      "    wf_worker_note_bytes(w, w->isolated);\n  }", "  }" },
-  },
-
   { file = "runtime/sched/runtime.c",
     { "a panic from afar is lost without memory", "embed/oom",
       "    wf_worker_post(&rt->worker, &rt->out_of_memory);\n", "" },
