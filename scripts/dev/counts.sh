@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Counting, between scripts/test and the checks that it starts: a check that runs test programs
-# appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS. Sourced.
+# appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS, and of one that fails the last
+# that it said to $WEFT_FAILURES. Sourced.
+
+# in_short NAME FILE: what a reader needs who sees only the end of a log, in few lines: of the
+# output in FILE where it tells of failures, or else the end.
+in_short() {
+    local told='^(FAILED|ERROR|PANIC)|does not hold|MEMCHECK-ERROR|Sanitizer|runtime error|signal'
+    echo "--- $1:"
+    { grep -aE -A 3 "$told" "$2" || grep -av '^[[:space:]]*$' "$2" | tail -n 12; } |
+        head -n 12 | cut -c 1-160 || true
+}
 
 # counted NAME COMMAND…: runs a test program and counts what its last line `N passed, N failed`
 # says; without such a line, its exit status, or, with must_count, a failure: the program has
@@ -30,6 +40,7 @@ counted() {
     if [[ $failed -gt 0 ]]; then
         echo "--- $name (status $status):"
         cat "$output"
+        in_short "$name (status $status)" "$output" >>"${WEFT_FAILURES:-/dev/null}"
     fi
     rm -f "$output"
     echo "$passed $failed" >>"${WEFT_COUNTS:-/dev/null}"
