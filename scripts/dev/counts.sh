@@ -18,7 +18,7 @@ in_short() {
 # ended before its tests did. With may_be_empty, a run of no test at all is no failure. Never fails
 # itself.
 counted() {
-    local name=$1 output status=0 passed=0 failed=0 last
+    local name=$1 output status=0 passed=0 failed=0 last start=$SECONDS
     shift
     output=$(mktemp)
     # A program that hangs is asked for a dump of its tasks, then ended.
@@ -44,5 +44,5 @@ counted() {
     fi
     rm -f "$output"
     echo "$passed $failed" >>"${WEFT_COUNTS:-/dev/null}"
-    echo "$name: $passed passed, $failed failed"
+    echo "$name: $passed passed, $failed failed, $((SECONDS - start)) s"
 }
