@@ -205,6 +205,7 @@ void wf_api_free(weft *w) {
     if (rt->workers != NULL) wf_blocking_drop_all(rt);
     wf_workers_close(rt);
     wf_isolated_close(rt);
+    wf_site_texts_free(rt);
   }
   if (w->has_vm) {
     wf_tasks_free(&rt->vm);

@@ -271,6 +271,20 @@ describe('spawn', function()
     ]], '(worker 1 is busy with a task\n')
   end)
 
+  it('of one whose task cannot be looked at no report says that it has ended', function()
+    prints(2, [[
+      local m, locked, text = weft.sync.mutex(), weft.sync.int(0)
+      weft.spawn(function() m:lock() locked:add(1) while true do end end)
+      repeat weft.sleep(0.001) until locked:load() == 1
+      weft.go(function() m:lock() end)
+      repeat
+        weft.sleep(0.001)
+        text = weft.stacks()
+      until text:find 'is busy'
+      print((text:match 'held by task [^\n]*':gsub(' /.*:', ' :'):gsub('%d+', 'N', 1)))
+    ]], 'held by task N; first locked at :2\n')
+  end)
+
   it('the virtual time of all VMs is one', function()
     prints(4, [[
       local t = weft.time.monotonic()

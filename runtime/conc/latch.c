@@ -79,26 +79,29 @@ static void wake_up_to(wf_latch *latch, uint32_t max, woken *list) {
   }
 }
 
-static void hold(wf_latch *latch, int64_t units, uint64_t task) {
+static void hold(wf_latch *latch, int64_t units, uint64_t task, const char *site) {
   latch->state += units;
   latch->holder = latch->state == latch->total && units == latch->total ? task : 0;
+  latch->site = site;
 }
 
 // Until its wait has been posted a task that was claimed here stays parked, and its struct there.
 static void grant(wf_latch *latch, woken *list) {
   while (!wf_list_empty(&latch->queue)) {
     int64_t units = place_at(latch->queue.next)->units;
+    const char *site = place_at(latch->queue.next)->site;
     if (units > latch->total - latch->state) return;
     wf_remote_place *place = claim_first(latch);
     if (place == NULL) continue;
-    hold(latch, units, place->wait->task->id);
+    hold(latch, units, place->wait->task->id, site);
     wake(place, list);
   }
 }
 
 static bool take(wf_latch *latch, int64_t units, uint64_t task) {
   if (!wf_list_empty(&latch->queue) || units > latch->total - latch->state) return false;
-  hold(latch, units, task);
+  // Where, it would cost more than the lock to say each time.
+  hold(latch, units, task, NULL);
   return true;
 }
 
@@ -163,9 +166,17 @@ int64_t wf_latch_held(wf_latch *latch) {
   return held;
 }
 
-uint64_t wf_latch_holder(wf_latch *latch) {
+void wf_latch_note_first(wf_latch *latch, const char *site) {
   wf_lock_acquire(&latch->core.lock);
-  uint64_t holder = latch->holder;
+  if (latch->first == NULL) latch->first = site;
+  wf_lock_release(&latch->core.lock);
+}
+
+wf_lock_holder wf_latch_holder(wf_latch *latch) {
+  wf_lock_acquire(&latch->core.lock);
+  wf_lock_holder holder = {.task = latch->holder,
+                           .site = latch->site != NULL ? latch->site : latch->first,
+                           .is_first = latch->site == NULL};
   wf_lock_release(&latch->core.lock);
   return holder;
 }

@@ -40,10 +40,12 @@ typedef struct wf_latch {
   int64_t total;       // units of a lock; never changes
   wf_atomic_u64 word;  // int, bool: the number, as an int64_t; without the lock
   // Under the lock:
-  wf_link queue;    // wf_remote_place
-  int64_t state;    // units held; the count of a waitgroup; wf_latch_once
-  uint64_t holder;  // the task that has locked it all, or runs the function; 0: not known
-  wf_box *box;      // the value; what came of a once; a cond's mutex, which never changes. Or NULL
+  wf_link queue;      // wf_remote_place
+  int64_t state;      // units held; the count of a waitgroup; wf_latch_once
+  uint64_t holder;    // the task that has locked it all, or runs the function; 0: not known
+  const char *site;   // where the holder began to wait for it (wf_site_kept); NULL: it did not
+  const char *first;  // where a mutex was locked first; NULL: not known
+  wf_box *box;  // the value; what came of a once; a cond's mutex, which never changes. Or NULL
 } wf_latch;
 
 // NULL when memory is out.
@@ -69,8 +71,17 @@ void wf_latch_settle(wf_latch *latch);
 
 int64_t wf_latch_held(wf_latch *latch);
 
-// The task that has all of it; 0: nobody, or it is not known.
-uint64_t wf_latch_holder(wf_latch *latch);
+// Where the mutex is locked for the first time, unless that is known already.
+void wf_latch_note_first(wf_latch *latch, const char *site);
+
+// Who has locked all of something.
+typedef struct wf_lock_holder {
+  uint64_t task;     // 0: nobody, or it is not known
+  const char *site;  // where it did; NULL: not known. Of one VM: until the next place is seen
+  bool is_first;     // it is not known where this time: that is where it was locked first
+} wf_lock_holder;
+
+wf_lock_holder wf_latch_holder(wf_latch *latch);
 
 // The others ----------------------------------------------------------------------------------
 

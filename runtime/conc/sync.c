@@ -52,15 +52,15 @@ wf_sync *wf_sync_at(lua_State *L, int idx) {
   return obj != NULL && wf_sync_of(obj) != NULL ? (wf_sync *)obj : NULL;
 }
 
-bool wf_sync_find_holder(const wf_obj *on, wf_sync_holder *holder) {
+bool wf_sync_find_holder(const wf_obj *on, wf_lock_holder *holder) {
   const wf_sync *sync = on != NULL ? wf_sync_of(on) : NULL;
   if (sync == NULL || sync->type == WF_SYNC_MAP) return false;
-  *holder = (wf_sync_holder){.task = sync->queue.holder};
+  const wf_queue *queue = &sync->queue;
   if (on->shared) {
-    holder->task = wf_latch_holder(wf_sync_latch(sync));
+    *holder = wf_latch_holder(wf_sync_latch(sync));
   } else {
-    holder->site = sync->queue.site;
-    holder->is_first = sync->queue.is_first;
+    *holder = (wf_lock_holder){.task = queue->holder, .is_first = queue->is_first};
+    if (queue->site != 0) holder->site = wf_site_text(on->vm, queue->site);
   }
   return holder->task != 0;
 }

@@ -39,16 +39,9 @@ static inline wf_dict *wf_sync_dict(const wf_sync *sync) {
   return (wf_dict *)sync->queue.obj.core;
 }
 
-// Who has locked it all.
-typedef struct wf_sync_holder {
-  uint64_t task;
-  uint32_t site;  // where it did, in the VM of the object; 0: not known
-  bool is_first;  // it is not known where this time: that is where it was locked first
-} wf_sync_holder;
-
 // The holder of an object that a task waits on (may be NULL); false: it is none that has one, or
 // that is not known.
-bool wf_sync_find_holder(const wf_obj *on, wf_sync_holder *holder);
+bool wf_sync_find_holder(const wf_obj *on, wf_lock_holder *holder);
 
 // Reads the key at idx, whose string stays there; false: it can be none.
 bool wf_sync_key(lua_State *L, int idx, wf_dict_key *key);

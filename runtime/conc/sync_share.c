@@ -34,7 +34,7 @@ static wf_sync_type type_of(const wf_core *core);
 static void push(wf_vm *vm, lua_State *L, wf_core *core) {
   wf_sync_type type = type_of(core);
   luaL_checkstack(L, LUA_MINSTACK, NULL);
-  lua_createtable(L, 1, 0);
+  lua_createtable(L, 3, 0);
   wf_sync *sync = wf_sync_new(vm, L, type);
   wf_core_ref(core);
   wf_core_use(core);
@@ -149,13 +149,27 @@ static void fill_map(wf_promotion *p, lua_State *L, wf_dict *dict, int self) {
   }
 }
 
-static void fill_state(wf_promotion *p, lua_State *L, wf_latch *latch, int self) {
+// Who has it is in the table, or, when it was handed over, in the queue (lib/queue.c).
+static void fill_mutex(lua_State *L, const wf_queue *queue, wf_latch *latch, int self) {
+  wf_vm *vm = queue->obj.vm;
+  latch->total = 1;
+  latch->state = get_integer(L, self, 1, 0, 2) != 0;
+  lua_rawgeti(L, self, 3);
+  latch->first = wf_site_kept(vm, wf_site_at(vm, L, -1));
+  lua_rawgeti(L, self, 2);
+  if (latch->state != 0) {
+    bool in_table = lua_isnumber(L, -1) != 0;
+    latch->holder = in_table ? (uint64_t)lua_tonumber(L, -1) : queue->holder;
+    if (!in_table && !queue->is_first) latch->site = wf_site_kept(vm, queue->site);
+  }
+  lua_pop(L, 2);
+}
+
+static void fill_state(wf_promotion *p, lua_State *L, const wf_queue *queue, wf_latch *latch,
+                       int self) {
   const int64_t most = INT64_C(1) << MOST_BITS, readers = INT64_C(1) << 31;
   switch (latch->type) {
-    case WF_SYNC_MUTEX:
-      latch->total = 1;
-      latch->state = get_integer(L, self, 1, 0, 2) != 0;
-      break;
+    case WF_SYNC_MUTEX: fill_mutex(L, queue, latch, self); break;
     case WF_SYNC_RWMUTEX:
       latch->total = readers;
       latch->state = get_integer(L, self, 1, 0, readers);
@@ -183,12 +197,15 @@ static void fill_state(wf_promotion *p, lua_State *L, wf_latch *latch, int self)
   }
 }
 
-// What each of those who wait has asked for: it lies on top of its stack.
+// What each of those who wait has asked for lies on top of its stack; of a mutex, where.
 static void note_units(wf_latch *latch) {
   for (wf_link *l = latch->queue.next; l != &latch->queue; l = l->next) {
     wf_remote_place *place = wf_container_of(l, wf_remote_place, link);
     bool one = latch->type == WF_SYNC_MUTEX;
-    place->units = one ? 1 : (int64_t)lua_tonumber(place->instead_of->task->at, -1);
+    const wf_task *task = place->instead_of->task;
+    double top = lua_tonumber(task->at, -1);
+    place->units = one ? 1 : (int64_t)top;
+    place->site = one ? wf_site_kept(task->vm, (uint32_t)top) : NULL;
   }
 }
 
@@ -200,7 +217,7 @@ static void fill(wf_promotion *p, lua_State *L, wf_obj *obj, int self) {
     return;
   }
   wf_latch *latch = wf_sync_latch(sync);
-  fill_state(p, L, latch, self);
+  fill_state(p, L, &sync->queue, latch, self);
   wf_share_fill_queue(p, L, &sync->queue.waiters, &latch->core, &latch->queue);
   note_units(latch);
 }

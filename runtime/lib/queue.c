@@ -24,7 +24,7 @@ static wf_queue *queue_at(lua_State *L) {
 static void note_holder(wf_vm *vm, lua_State *L, wf_queue *queue) {
   if (lua_isnumber(L, 4)) {
     queue->holder = (uint64_t)lua_tonumber(L, 4);
-    queue->site = (uint32_t)lua_tointeger(L, 5);
+    queue->site = wf_site_at(vm, L, 5);
     queue->is_first = true;
   }
   lua_pushinteger(L, (lua_Integer)wf_site_here(vm, L));

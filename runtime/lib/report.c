@@ -64,12 +64,11 @@ static void push_label(lua_State *L, const wf_task *task) {
 
 // Of a task that waits for a lock: who has it, and where that one has locked it.
 static void set_holder(lua_State *L, const wf_task *task) {
-  wf_sync_holder holder;
+  wf_lock_holder holder;
   if (!wf_sync_find_holder(waited_on(task), &holder)) return;
   set_number(L, "holder", (double)holder.task);
-  if (holder.site == 0) return;
-  set_string(L, holder.is_first ? "first_locked_at" : "locked_at",
-             wf_site_text(task->vm, holder.site));
+  if (holder.site == NULL) return;
+  set_string(L, holder.is_first ? "first_locked_at" : "locked_at", holder.site);
 }
 
 static void push_task(lua_State *L, wf_task *task) {

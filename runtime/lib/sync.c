@@ -10,6 +10,7 @@
 #include "lib/lib.h"
 #include "lib/waits.h"
 #include "sched/runtime.h"
+#include "task/site.h"
 
 static wf_sync_type type_at(lua_State *L, int idx) { return wf_sync_named(lua_tostring(L, idx)); }
 
@@ -69,13 +70,16 @@ static int l_latch_take(lua_State *L) {
   int64_t units = (int64_t)lua_tonumber(L, 2);
   uint64_t id = task_id(vm);
   if (wf_latch_take(latch, units, id)) return done(L);
+  bool is_lock = wf_queue_is_lock(kind->reason);
+  const char *site = is_lock ? wf_site_kept(vm, wf_site_here(vm, L)) : NULL;
   wf_remote_place *place = prepare(vm, L, sync, kind, ctx);
   place->units = units;
+  place->site = site;
   if (wf_latch_take_or_queue(latch, id, vm->current->extra->remote, place)) {
     wf_stub_give_up(vm, place);
     return done(L);
   }
-  vm->stats.lock_waits += wf_queue_is_lock(kind->reason);
+  vm->stats.lock_waits += is_lock;
   return wf_stub_park(vm, L, ctx, kind->reason);
 }
 
@@ -84,6 +88,14 @@ static int l_latch_try(lua_State *L) {
   int64_t units = (int64_t)lua_tonumber(L, 2);
   lua_pushboolean(L, wf_latch_take(self_latch(L), units, task_id(wf_door_vm(L))));
   return 1;
+}
+
+// latch_first(self, site): where a mutex is locked for the first time, as far as its VM knows
+static int l_latch_first(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  const char *site = wf_site_kept(vm, wf_site_at(vm, L, 2));
+  if (site != NULL) wf_latch_note_first(self_latch(L), site);
+  return 0;
 }
 
 // latch_give(self, units) -> false: so many are not held
@@ -194,6 +206,7 @@ void wf_lib_open_sync(wf_vm *vm, lua_State *L) {
                                        {"sync_type", l_sync_type},
                                        {"latch_take", l_latch_take},
                                        {"latch_try", l_latch_try},
+                                       {"latch_first", l_latch_first},
                                        {"latch_give", l_latch_give},
                                        {"latch_settle", l_latch_settle},
                                        {"latch_held", l_latch_held},

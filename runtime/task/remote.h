@@ -34,6 +34,7 @@ typedef struct wf_remote_place {
   wf_waiter *instead_of;         // while the object becomes shared: what was queued there
   wf_message message;            // what is to be sent
   int64_t units;                 // or acquired (conc/latch.h)
+  const char *site;              // where a lock is waited for (wf_site_kept); or NULL
   int16_t index;                 // as in wf_waiter
   uint8_t op;
 } wf_remote_place;

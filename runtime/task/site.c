@@ -14,6 +14,7 @@
 typedef struct wf_site {
   int line;
   uint32_t hash;
+  const char *kept;  // by the runtime, once somebody has asked for that
   char text[WF_SITE_BYTES];
 } wf_site;
 
@@ -107,6 +108,7 @@ static uint32_t find_or_add(wf_vm *vm, const lua_Debug *ar) {
   wf_site *site = &sites->list[sites->count++];
   site->line = ar->currentline;
   site->hash = hash;
+  site->kept = NULL;
   (void)snprintf(site->text, sizeof site->text, "%s:%d", ar->short_src, ar->currentline);
   place(sites, sites->count, hash);
   return sites->count;
@@ -169,6 +171,47 @@ uint32_t wf_site_named(wf_vm *vm, const char *text) {
   ar.short_src[n] = '\0';
   ar.currentline = (int)strtol(colon + 1, NULL, 10);
   return sites->named = find_or_add(vm, &ar);
+}
+
+// In a list that only grows. Two threads that add the same text at a time leave both there.
+typedef struct kept_text {
+  struct kept_text *next;
+  uint32_t hash;
+  char text[WF_SITE_BYTES];
+} kept_text;
+
+const char *wf_site_kept(wf_vm *vm, uint32_t site) {
+  if (site == 0) return NULL;
+  wf_site *s = &vm->sites.list[site - 1];
+  if (s->kept != NULL) return s->kept;
+  wf_atomic_ptr *texts = &vm->rt->site_texts;
+  kept_text *first = wf_ptr_load(texts, WF_ACQUIRE);
+  for (const kept_text *e = first; e != NULL; e = e->next) {
+    if (e->hash == s->hash && strcmp(e->text, s->text) == 0) return s->kept = e->text;
+  }
+  kept_text *entry = wf_mem_new(&vm->rt->mem, sizeof *entry);
+  if (entry == NULL) return NULL;
+  entry->hash = s->hash;
+  memcpy(entry->text, s->text, sizeof entry->text);
+  void *expected = first;
+  do {
+    entry->next = expected;
+  } while (!wf_ptr_cas(texts, &expected, entry, WF_RELEASE));
+  return s->kept = entry->text;
+}
+
+uint32_t wf_site_at(const wf_vm *vm, lua_State *L, int idx) {
+  double n = lua_tonumber(L, idx);
+  return n >= 1 && n <= vm->sites.count ? (uint32_t)n : 0;
+}
+
+void wf_site_texts_free(wf_runtime *rt) {
+  kept_text *entry = wf_ptr_exchange(&rt->site_texts, NULL, WF_ACQUIRE);
+  while (entry != NULL) {
+    kept_text *next = entry->next;
+    wf_mem_free(&rt->mem, entry, sizeof *entry);
+    entry = next;
+  }
 }
 
 void wf_sites_free(wf_vm *vm) {

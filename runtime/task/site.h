@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct wf_runtime;
 struct wf_vm;
 
 // Chunks with this prefix in their source are weft's own and are left out of reports.
@@ -42,6 +43,16 @@ enum { WF_SITE_BYTES = LUA_IDSIZE + 12 };
 void wf_site_copy(const struct wf_vm *vm, uint32_t site, char text[WF_SITE_BYTES]);
 uint32_t wf_site_named(struct wf_vm *vm, const char *text);
 
+// The text of a place, for other threads too and for the life of the runtime; NULL: not known, or
+// memory is out. The thread of the VM.
+const char *wf_site_kept(struct wf_vm *vm, uint32_t site);
+
+// The number of a place that scripts could have written over, at idx; 0: it is none.
+uint32_t wf_site_at(const struct wf_vm *vm, lua_State *L, int idx);
+
 void wf_sites_free(struct wf_vm *vm);
+
+// What was kept, when no VM is left.
+void wf_site_texts_free(struct wf_runtime *rt);
 
 #endif

@@ -14,21 +14,28 @@ check_format() { c_files | xargs -r clang-format --dry-run -Werror; }
 
 # A file is looked at again only when something that it is made from has changed: what the
 # preprocessor makes of it (with comments, for NOLINT), the settings, or clang-tidy itself.
+# Nearly all the time is the static analyser's: without WEFT_LONG it goes less deep into functions
+# of many paths.
+analyser=()
+[[ ${WEFT_LONG:-} ]] ||
+    analyser=(--extra-arg={-Xclang,-analyzer-config,-Xclang,max-nodes=75000})
 check_clang_tidy() {
     local stamps=$build_root/clang-tidy settings
     mkdir -p "$stamps"
-    settings=$(clang-tidy --version | cat - .clang-tidy "$dev/clang_tidy.h" | sha256sum)
+    settings=$({ clang-tidy --version && cat .clang-tidy "$dev/clang_tidy.h"; } |
+        cat - <(echo "${analyser[@]}") | sha256sum)
     c_files | { grep '\.c$' || true; } |
         xargs -r -P "$(nproc)" -n 1 "$0" clang-tidy-one "$stamps" "$settings"
 }
 
 check_clang_tidy_one() {
     local stamps=$1 settings=$2 file=$3 key output
+    local include=(--extra-arg={-include,"$dev/clang_tidy.h"})
     key=$(preprocess "$file" | cat - <(echo "$settings") | sha256sum)
     key=$stamps/${key%% *}
     [[ ! -e $key ]] || return 0
-    output=$(clang-tidy --quiet -p build/debug --extra-arg=-include \
-        --extra-arg="$dev/clang_tidy.h" "$file" 2>&1) || { echo "$output" && return 1; }
+    output=$(clang-tidy --quiet -p build/debug "${include[@]}" "${analyser[@]}" "$file" 2>&1) ||
+        { echo "$output" && return 1; }
     touch "$key"
 }
 

@@ -39,11 +39,12 @@ local function describe(task, now)
   return state
 end
 
--- Who has what the task waits for; `live` has the numbers of the tasks that there are.
+-- Who has what the task waits for; `live` has the numbers of the tasks that there are, and 0 where
+-- a VM did not answer.
 local function describe_holder(task, live)
   if not task.holder then return "" end
   local text = format("held by task %d", task.holder)
-  if not live[task.holder] then text = text .. ", which has ended" end
+  if not (live[task.holder] or live[0]) then text = text .. ", which has ended" end
   if task.locked_at then
     text = format("%s; locked at %s", text, task.locked_at)
   elseif task.first_locked_at then

@@ -71,8 +71,7 @@ return {
       "if (ar->currentline > 0 && !wf_site_is_own(ar)) return true;",
       "if (ar->currentline > 0) return true;" },
     { "every place on a line of the same number is the same", "report",
-      "return site->line == ar->currentline && memcmp(site->text, ar->short_src, n) == 0 &&\n" ..
-      "         site->text[n] == ':';",
-      "return site->line == ar->currentline && n > 0;" },
+      "if (sites->list[id - 1].hash == hash && same_site(&sites->list[id - 1], ar)) return id;",
+      "if (sites->list[id - 1].line == ar->currentline) return id;" },
   },
 }

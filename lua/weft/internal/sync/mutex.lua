@@ -97,21 +97,34 @@ end
 
 task.lands(Mutex.with, after_with, 1)
 
+-- [3]: true when what reports say of the first lock has been noted from here.
+local function note_first(self, site)
+  raw.latch_first(self, site)
+  self[3] = true
+end
+
 -- Who gives up holds nobody back: there is only one unit.
-local function after_wait(ok, err, mark)
-  if ok then return true end
+local function after_wait(self, site, ok, err, mark)
+  if ok then
+    if site then note_first(self, site) end
+    return true
+  end
   check(err, mark)
   return nil, err
 end
 
 function Shared:lock(ctx)
   if getmetatable(self) ~= SHARED then return astray(self, "lock", ctx) end
-  return after_wait(take(self, 1, WAIT, ctx))
+  local site = not self[3] and raw.site()
+  return after_wait(self, site, take(self, 1, WAIT, ctx))
 end
 
 function Shared:try_lock()
   if getmetatable(self) ~= SHARED then return astray(self, "try_lock") end
-  return try_take(self, 1) or raw.poll_missed(false)
+  local site = not self[3] and raw.site()
+  if not try_take(self, 1) then return raw.poll_missed(false) end
+  if site then note_first(self, site) end
+  return true
 end
 
 function Shared:unlock()
