@@ -134,13 +134,19 @@ local function resident_kb()
   return tonumber(pages) * 4
 end
 
+local function fill_the_table_of_strings()
+  local strings = {}
+  for i = 1, 2 ^ 18 do strings[i] = i .. ' of many' end
+  return #strings
+end
+
 -- What is kept for reuse is a matter of luck: as many tasks as were in use at once, in slabs that
 -- may hold one only, with stacks as deep as they were used. They are used up here, by tasks whose
 -- coroutines cannot be kept. LuaJIT's table of strings grows when it is full and shrinks, by half
 -- a collection, only when three quarters are empty: here it comes from above. How many traces
 -- there are is nobody's business.
 local function use_up()
-  local group, go_on, strings = sync.waitgroup(), weft.chan(), {}
+  local group, go_on = sync.waitgroup(), weft.chan()
   local function wait()
     local co = coroutine.running()
     go_on:recv()
@@ -150,8 +156,7 @@ local function use_up()
   weft.yield()
   go_on:close()
   group:wait()
-  for i = 1, 2 ^ 18 do strings[i] = i .. ' of many' end
-  strings = nil -- luacheck: ignore
+  fill_the_table_of_strings()
   jit.flush()
   for _ = 1, 16 do collectgarbage() end
 end
