@@ -89,6 +89,37 @@ describe('weft.fs.walk', function()
     expect_end()
   end)
 
+  it('goes on while somebody waits for it, whoever has the channel besides', function()
+    make 'a'
+    local background, done = weft.context.background(), false
+    weft.go(function()
+      while not done do
+        collectgarbage()
+        weft.yield()
+      end
+    end)
+    local ways = {
+      function() return fs.walk(dir):recv() end,
+      function() return fs.walk(dir):recv(background) end,
+      function() return fs.walk(dir)() end,
+      function() return fs.walk(dir):iter()() end,
+      function() return fs.walk(dir):iter(background)() end,
+      function() return select(2, weft.select(fs.walk(dir), weft.chan())) end,
+      function() return select(2, weft.select { walk = fs.walk(dir) }) end,
+      function() for e in fs.walk(dir) do return e end end,
+      function() for e in fs.walk(dir):iter() do return e end end,
+    }
+    for i, way in ipairs(ways) do
+      local ok, entry = pcall(way)
+      if not ok or not entry then
+        done = true
+        assert.are.same({}, { i, entry })
+      end
+    end
+    done = true
+    assert.are.equal(9, #ways)
+  end)
+
   it('ends with its context', function()
     make('a', 'b')
     local ctx, cancel = weft.context.with_cancel(weft.context.background())

@@ -232,14 +232,18 @@ local function metatable(class, kind)
   }
 end
 
--- Views. They hold their channel at 0, where C looks for it.
+-- Views. They hold their channel at 0, where C looks for it. Who waits in a view's method has the
+-- view, too, and not the channel alone: of some (internal/feed.lua) it matters that the last
+-- reader has gone.
+local function held(_, ...) return ... end
+
 local function forward(class, names)
   for _, name in ipairs(names) do
     class[name] = function(self, ...)
       local view = type(self) == "table" and getmetatable(self) == class.__metatable
       local ch = view and rawget(self, 0)
       if not ch then bad_self(self, name, class.what, "view") end
-      return ch[name](ch, ...)
+      return held(self, ch[name](ch, ...))
     end
   end
 end
@@ -257,10 +261,15 @@ SendOnly.what, RecvOnly.what = "send-only channel", "receive-only channel"
 SendOnly.__metatable, RecvOnly.__metatable = "weft.chan (send only)", "weft.chan (receive only)"
 forward(SendOnly, { "send", "try_send", "sending", "close", "len", "cap", "is_closed" })
 forward(RecvOnly, { "recv", "try_recv", "iter", "len", "cap", "is_closed" })
+local iter_of_channel = RecvOnly.iter
+function RecvOnly.iter(self, ctx)
+  local step = iter_of_channel(self, ctx)
+  return function() return held(self, step()) end
+end
 function SendOnly.send_only(self) return self end
 function RecvOnly.recv_only(self) return self end
 function SendOnly.__call() raise("receive on a send-only channel") end
-function RecvOnly.__call(self) return rawget(self, 0)() end
+function RecvOnly.__call(self) return held(self, rawget(self, 0)()) end
 function SendOnly.__tostring(self) return "send-only " .. tostring(rawget(self, 0)) end
 function RecvOnly.__tostring(self) return "receive-only " .. tostring(rawget(self, 0)) end
 refuse(SendOnly)

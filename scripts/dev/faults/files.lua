@@ -41,6 +41,15 @@ return {
       '    if collected and not raw.ctx_ended(ctx) then collected() end\n    stop()\n', "" },
   },
 
+  { file = "lua/weft/internal/chan.lua",
+    { "who waits in a view does not have it", "fs_walk",
+      "return held(self, ch[name](ch, ...))", "return ch[name](ch, ...)" },
+    { "who waits in a view's iterator does not have it", "fs_walk",
+      "return held(self, step())", "return step()" },
+    { "who calls a view does not have it", "fs_walk",
+      "return held(self, rawget(self, 0)())", "return rawget(self, 0)()" },
+  },
+
   { file = "lua/weft/internal/walk.lua",
     { "a walk goes round with links", "fs_walk",
       "  entry.again = entry.id and self.above[entry.id]\n", "" },
