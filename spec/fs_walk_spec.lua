@@ -106,8 +106,16 @@ describe('weft.fs.walk', function()
       function() return fs.walk(dir):iter(background)() end,
       function() return select(2, weft.select(fs.walk(dir), weft.chan())) end,
       function() return select(2, weft.select { walk = fs.walk(dir) }) end,
-      function() for e in fs.walk(dir) do return e end end,
-      function() for e in fs.walk(dir):iter() do return e end end,
+      function()
+        local last
+        for e in fs.walk(dir) do last = e end
+        return last
+      end,
+      function()
+        local last
+        for e in fs.walk(dir):iter() do last = e end
+        return last
+      end,
     }
     for i, way in ipairs(ways) do
       local ok, entry = pcall(way)
