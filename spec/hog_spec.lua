@@ -209,19 +209,21 @@ describe('nobody is blamed', function()
   end)
 
   it('for the time that the process was stopped', function()
-    local code = PRELUDE .. [[
+    local path = os.tmpname()
+    local code = PRELUDE .. ([[
       weft.go(function() while true do weft.yield() end end)
-      for _ = 1, 20 do
+      repeat
         compute(0.02)
         weft.yield()
-      end
+      until io.open '%s.over'
       print 'done'
-    ]]
-    local path = os.tmpname()
+    ]]):format(path)
     proc.write_file(path, code)
     local r = proc.shell(([[sh -c '%s --warn-hog=200 %s & p=$!; for i in 1 2; do sleep 0.1;
-      kill -STOP $p; sleep 0.4; kill -CONT $p; done; wait $p']]):format(proc.bin, path))
+      kill -STOP $p; sleep 0.4; kill -CONT $p; done; : >%s.over; wait $p']]):format(
+      proc.bin, path, path))
     os.remove(path)
+    os.remove(path .. '.over')
     assert.same({ 0, 'done\n', '' }, { r.status, r.out, r.err })
   end)
 

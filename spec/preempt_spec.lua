@@ -284,8 +284,8 @@ describe('a computation that is interrupted', function()
 
   both_ways('loses and doubles no value of a channel', 'true\ttrue\n', [[
     local out = { weft.chan(), weft.chan(3), weft.chan(64) }
-    local sums, stop, interrupted = { 0, 0, 0 }, false, 0
-    local sent, before = { 0, 0, 0 }, weft.stats()
+    -- Each task has a place of its own: what it adds to another's could be lost.
+    local sums, sent, stop = { {}, {}, {} }, { 0, 0, 0 }, false
     for i, ch in ipairs(out) do
       weft.go(function()
         weft.preempt(true)
@@ -297,7 +297,7 @@ describe('a computation that is interrupted', function()
         end
         ch:close()
       end)
-      for _ = 1, 2 do
+      for receiver = 1, 2 do
         weft.go(function()
           weft.preempt(true)
           local sum = 0
@@ -305,15 +305,19 @@ describe('a computation that is interrupted', function()
             sum = sum + v
             for k = 1, 20 do sum = sum + k - k end
           end
-          sums[i] = sums[i] + sum
+          sums[i][receiver] = sum
         end)
       end
     end
     weft.sleep(0.5)
     stop = true
     while weft.ntasks() > 1 do weft.sleep(0.01) end
-    print(sums[1] == sent[1] and sums[2] == sent[2] and sums[3] == sent[3],
-      sent[1] > 0 and sent[2] > 0 and sent[3] > 0)
+    local same, some = true, true
+    for i = 1, 3 do
+      same = same and sums[i][1] + sums[i][2] == sent[i]
+      some = some and sent[i] > 0
+    end
+    print(same, some)
   ]])
 end)
 

@@ -3,6 +3,8 @@
 // another has, and all memory comes back.
 #include "sched/crates.h"
 
+#include <sched.h>
+
 #include "stress.h"
 
 enum { TAKERS = 2, WORDS = 12, ROUNDS = 20000, MANY = 3 * WF_CRATES_KEPT };
@@ -31,23 +33,26 @@ static bool is_filled(const uint64_t *crate, uint64_t with) {
   return true;
 }
 
+// What is in the slot once it is, or is not, empty. There may be fewer cores than threads.
+static uint64_t *await(const wf_atomic_ptr *slot, bool empty) {
+  uint64_t *crate;
+  while (((crate = wf_ptr_load(slot, WF_ACQUIRE)) == NULL) != empty) (void)sched_yield();
+  return crate;
+}
+
 static void own(void) {
   wf_mem mem = {.fn = count_memory};
   wf_crates crates;
   wf_crates_init(&crates, &mem, WORDS * sizeof(uint64_t));
-  for (uint64_t n = 0; n < (uint64_t)ROUNDS * TAKERS;) {
+  for (uint64_t n = 0; n < (uint64_t)ROUNDS * TAKERS; n++) {
     wf_atomic_ptr *slot = &slots[n % TAKERS];
-    if (wf_ptr_load(slot, WF_ACQUIRE) != NULL) continue;
+    (void)await(slot, true);
     uint64_t *crate = wf_crates_take(&crates);
     if (crate == NULL || (uintptr_t)crate % _Alignof(max_align_t) != 0) abort();
     fill(crate, n << 8);
     wf_ptr_store(slot, crate, WF_RELEASE);
-    n++;
   }
-  for (int i = 0; i < TAKERS; i++) {
-    while (wf_ptr_load(&slots[i], WF_ACQUIRE) != NULL) {
-    }
-  }
+  for (int i = 0; i < TAKERS; i++) (void)await(&slots[i], true);
   wf_crates_close(&crates);
 }
 
@@ -57,15 +62,13 @@ static void *work(void *arg) {
     own();
     return NULL;
   }
-  for (uint64_t i = 0; i < ROUNDS;) {
-    uint64_t *crate = wf_ptr_load(&slots[me], WF_ACQUIRE);
-    if (crate == NULL) continue;
+  for (uint64_t i = 0; i < ROUNDS; i++) {
+    uint64_t *crate = await(&slots[me], false);
     if (!is_filled(crate, (i * TAKERS + (uint64_t)me) << 8)) {
       __atomic_fetch_add(&wrong, 1, __ATOMIC_RELAXED);
     }
     wf_crates_give(crate);
     wf_ptr_store(&slots[me], NULL, WF_RELEASE);
-    i++;
   }
   return NULL;
 }
