@@ -89,8 +89,8 @@ typedef struct wf_runtime {
   wf_mail out_of_memory;  // of another VM that has none for a report
   wf_atomic_u64 out_of_memory_posted;
   wf_atomic_ptr site_texts;  // places in scripts that all VMs may name (task/site.c)
-  int oom_ref;    // the report when there is no memory to make one
-  int panic_ref;  // in the main VM's registry: the text of the panic or deadlock report
+  int oom_ref;               // the report when there is no memory to make one
+  int panic_ref;             // in the main VM's registry: the text of the panic or deadlock report
   void (*log)(void *ud, const char *text);
   void *log_ud;
 } wf_runtime;
