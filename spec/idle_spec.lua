@@ -47,3 +47,57 @@ describe('a program with nothing to do', function()
     end)
   end
 end)
+
+-- A task of a worker that talks with another process, so that the worker has nothing to do but to
+-- wait, 4,000 times. Prints the processor time of that, and how often the other threads slept.
+local TALK = [[
+local weft = require 'weft'
+weft.spawn(function(rounds)
+  local w = require 'weft'
+  local function others()
+    local naps, mine = 0, io.open '/proc/thread-self/status':read '*a':match 'Pid:%s+(%d+)'
+    for tid in io.popen 'ls /proc/$PPID/task':lines() do
+      local f = tid ~= mine and io.open(('/proc/self/task/%s/status'):format(tid))
+      if f then
+        naps = naps + f:read '*a':match '\nvoluntary_ctxt_switches:%s+(%d+)'
+        f:close()
+      end
+    end
+    return naps
+  end
+  local cat = w.process.start { 'cat', stdin = 'pipe', stdout = 'pipe' }
+  local function talk(n)
+    for _ = 1, n do
+      cat.stdin:write 'x'
+      cat.stdout:read()
+    end
+  end
+  talk(500)
+  local naps, t = others(), os.clock()
+  talk(rounds)
+  t = os.clock() - t
+  print(t, others() - naps)
+  os.exit(0)
+end, 4000)
+weft.sleep(1000)  -- a deadline keeps the main VM's worker free of it
+]]
+
+describe('a worker that waits for the loop', function()
+  -- The best of three.
+  local function talk(workers)
+    local least, naps = math.huge, math.huge
+    for _ = 1, 3 do
+      local r = proc.run(TALK, { options = { '--workers=' .. workers } })
+      assert.same({ 0, '' }, { r.status, r.err })
+      local time, slept = r.out:match '^(%S+)%s+(%d+)\n$'
+      least, naps = math.min(least, tonumber(time)), math.min(naps, tonumber(slept))
+    end
+    return least, naps
+  end
+
+  it('hears of it while it looks for work, and wakes nobody to look in its place', function()
+    local alone, two, naps = talk(1), talk(2)
+    assert.is_true(naps < 200, ('others slept %d times'):format(naps))
+    assert.is_true(two < 2.5 * alone, ('%g s with two workers, %g with one'):format(two, alone))
+  end)
+end)

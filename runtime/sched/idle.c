@@ -113,6 +113,11 @@ void wf_idle_found(wf_idle *idle) {
   if (wf_u64_fetch_sub(&idle->searching, 1, WF_RELAXED) == 1) wf_idle_notify(idle);
 }
 
+void wf_idle_give_up(wf_idle *idle) {
+  wf_u64_sub(&idle->searching, 1, WF_RELAXED);
+  wf_fence();
+}
+
 void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching) {
   wf_u64_or(word_of(idle, worker), asleep_bit(worker), WF_RELEASE);
   if (searching) wf_u64_sub(&idle->searching, 1, WF_RELAXED);

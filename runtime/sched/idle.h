@@ -86,6 +86,10 @@ bool wf_idle_search(wf_idle *idle);
 // more.
 void wf_idle_found(wf_idle *idle);
 
+// It was searching, has found nothing, and has something of its own to do. What it looks at after
+// this counts: when there is work, it calls wf_idle_notify.
+void wf_idle_give_up(wf_idle *idle);
+
 // From here it can be woken; it no longer searches. Only what it looks at after this counts: when
 // that is nothing, it may sleep.
 void wf_idle_announce(wf_idle *idle, uint32_t worker, bool searching);

@@ -95,18 +95,51 @@ static wf_portable *steal_from_anybody(wf_worker *w, bool half) {
   return NULL;
 }
 
-// Looks at all the others again and again for a while, if not too many do that already.
+static bool is_work(const wf_workers *workers) {
+  for (uint32_t i = 0; i < workers->count; i++) {
+    if (wf_deque_size(&workers->list[i]->deque) != 0) return true;
+  }
+  return !wf_inbox_empty(&workers->injected);
+}
+
+// Portable tasks, for one that takes them.
+static bool is_more(const wf_worker *w) { return takes_work(w) && is_work(w->rt->workers); }
+
+// It has something of its own to do, so nobody has to search in its place unless there is work.
+static void give_up(wf_worker *w) {
+  wf_idle *idle = &w->rt->workers->idle;
+  w->searching = false;
+  wf_idle_give_up(idle);
+  if (is_work(w->rt->workers)) wf_idle_notify(idle);
+}
+
+static bool any_ready(wf_worker *w) {
+  if (w->vm != NULL && wf_worker_has_ready(w->vm)) return true;
+  return wf_worker_has_two(w) && wf_worker_has_ready(w->isolated);
+}
+
+// Looks at all the others again and again for a while, if not too many do that already; and at the
+// loop: a peer's next word comes sooner than another's work does.
 static wf_portable *search(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
   if (workers->count == 1) return NULL;
   if (!w->searching && !wf_idle_search(&workers->idle)) return NULL;
   w->searching = true;
+  bool pending = wf_loop_pending(&w->loop);
   for (uint64_t start = wf_clock_machine_ns();;) {
     wf_portable *item = steal_from_anybody(w, true);
     if (item == NULL) item = take_injected(w);
     if (item != NULL || !wf_inbox_empty(&w->inbox)) return item;
     if (wf_clock_machine_ns() - start >= SEARCH_NS) return NULL;
-    for (int i = 0; i < 32; i++) wf_pause();
+    if (pending) {
+      wf_loop_turn(&w->loop);
+      if (any_ready(w)) {
+        give_up(w);
+        return NULL;
+      }
+    } else {
+      for (int i = 0; i < 32; i++) wf_pause();
+    }
   }
 }
 
@@ -159,24 +192,9 @@ void wf_turn_share(wf_worker *w) {
 
 // Sleeping ------------------------------------------------------------------------------------
 
-// Portable tasks, for one that takes them.
-static bool is_more(const wf_worker *w) {
-  const wf_workers *workers = w->rt->workers;
-  if (!takes_work(w)) return false;
-  for (uint32_t i = 0; i < workers->count; i++) {
-    if (wf_deque_size(&workers->list[i]->deque) != 0) return true;
-  }
-  return !wf_inbox_empty(&workers->injected);
-}
-
 static void settle(wf_worker *w) {
   if (w->vm != NULL) w->rt->hooks->settle(w->vm);
   if (wf_worker_has_two(w)) w->rt->hooks->settle(w->isolated);
-}
-
-static bool any_ready(wf_worker *w) {
-  if (w->vm != NULL && wf_worker_has_ready(w->vm)) return true;
-  return wf_worker_has_two(w) && wf_worker_has_ready(w->isolated);
 }
 
 // The worker's virtual clocks catch up with the common time.

@@ -22,6 +22,7 @@ enum { MOST = 3, WORKERS = 3 };
 //   0 to 2  sends that worker a message. What is sent to a worker, it takes and does:
 //   r       the next message is answered: its receiver sends one to worker 0
 //   !0 to !2  wakes that worker for no reason, as a timer might
+//   g       is a worker that gives up its first search in vain, and then has no time either
 typedef struct plan {
   const char *threads[4];
   int workers;
@@ -48,7 +49,8 @@ static struct actor {
   memory_plain deeds;  // what it has done, for who finds that all is over
   bool idle;           // nothing since it was quiet last
   bool told;           // that all is over
-  bool kept;           // by an endless item
+  bool gives_up;
+  bool kept;  // by an endless item, or by what it gave up for
 } actors[4];
 
 // A waker looks at its sleeper.
@@ -120,6 +122,7 @@ static void follow(int me, const char *script) {
     forget(me, 8 + (int)(s - script), answer, false);
     if (*s == '+' || *s == 'i' || *s == '*') push(me, *s != 'i', *s == '*');
     if (*s == 'r') answer = true;
+    if (*s == 'g') actors[me].gives_up = true;
     if (*s == '!')
       model_wake(*++s - '0');
     else if (*s >= '0' && *s <= '2')
@@ -198,6 +201,9 @@ static int left(void) {
 static void check_quiescent(int me) {
   const plan *p = model_plan();
   if (outside > 0 || p->busy != 0) model_fail("a false alarm: others have not ended");
+  for (int i = 0; i < 4; i++) {
+    if (actors[i].kept) model_fail("a false alarm: one is busy");
+  }
   if (left() > 0) model_fail("a false alarm: there is work");
   for (int i = 0; i < 4; i++) model_read(&actors[i].deeds);
   actors[me].told = true;
@@ -230,12 +236,27 @@ static bool rest(int me, bool searching) {
   return woken == WF_IDLE_TO_SEARCH;
 }
 
+static void give_up(int me) {
+  forget(me, 32, true, false);
+  wf_idle_give_up(&idle);
+  forget(me, 33, false, false);
+  bool more = !nothing_to_steal();
+  forget(me, 34, false, more);
+  if (more) wf_idle_notify(&idle);
+  actors[me].kept = true;
+}
+
 static void live(int me) {
   bool searching = false;
   while (!actors[me].kept) {
     forget(me, 0, searching, false);
     if (!searching) searching = wf_idle_search(&idle);
-    if (!work(me, &searching)) searching = rest(me, searching);
+    if (work(me, &searching)) continue;
+    if (searching && actors[me].gives_up) {
+      give_up(me);
+    } else {
+      searching = rest(me, searching);
+    }
   }
 }
 
@@ -257,7 +278,7 @@ static void finish(void) {
   bool told = false;
   unsigned active = (unsigned)__builtin_popcount(p->busy);
   for (int i = 0; i < 4; i++) told = told || actors[i].told, active += actors[i].kept;
-  if (p->busy == 0 && !told) model_fail("all sleep, and nobody has said so");
+  if (active == 0 && !told) model_fail("all sleep, and nobody has said so");
   MODEL_CHECK(wf_u64_load(&idle.searching, WF_RELAXED) == 0);
   MODEL_CHECK(wf_u64_load(&idle.active, WF_RELAXED) == active);
   wf_idle_close(&idle);
@@ -281,10 +302,12 @@ static const model_scenario scenarios[] = {
     SCENARIO(2, 2, 0, 2, false, "i", ""),      SCENARIO(2, 2, 0, 2, false, "r1", ""),
     SCENARIO(3, 2, 0, 2, false, "", "", "i"),  SCENARIO(3, 2, 1, 2, false, "i", "", "i"),
     SCENARIO(3, 3, 3, 2, false, "i", "i", ""), SCENARIO(3, 3, 1, 2, false, "**", "", ""),
-    SCENARIO(2, 2, 0, 0, true, "i", ""),       SCENARIO(2, 2, 0, 0, true, "+", ""),
-    SCENARIO(2, 2, 1, 0, true, "ii", ""),      SCENARIO(3, 2, 0, 4, true, "", "", "i"),
-    SCENARIO(3, 2, 1, 4, true, "i", "", "i"),  SCENARIO(3, 3, 1, 3, true, "i", "", ""),
-    SCENARIO(3, 3, 1, 3, true, "**", "", ""),  SCENARIO(3, 3, 3, 3, true, "i", "i", ""),
+    SCENARIO(2, 2, 0, 0, false, "g", ""),      SCENARIO(3, 2, 0, 2, false, "g", "", "i"),
+    SCENARIO(3, 3, 1, 2, false, "+", "g", ""), SCENARIO(2, 2, 0, 0, true, "i", ""),
+    SCENARIO(2, 2, 0, 0, true, "+", ""),       SCENARIO(2, 2, 1, 0, true, "ii", ""),
+    SCENARIO(3, 2, 0, 4, true, "", "", "i"),   SCENARIO(3, 2, 1, 4, true, "i", "", "i"),
+    SCENARIO(3, 3, 1, 3, true, "i", "", ""),   SCENARIO(3, 3, 1, 3, true, "**", "", ""),
+    SCENARIO(3, 3, 3, 3, true, "i", "i", ""),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }

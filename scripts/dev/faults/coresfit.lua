@@ -19,6 +19,10 @@ return {
 
   { file = "runtime/sched/turn.c",
     { "the monitor takes sleepers for busy", "idle", "  wf_monitor_sleep(w);\n", "" },
+    { "who looks for work does not hear of the loop", "idle",
+      "      wf_loop_turn(&w->loop);\n      if (any_ready(w)) {", "      if (any_ready(w)) {" },
+    { "who hears of the loop wakes another to look in its place", "idle",
+      "        give_up(w);\n", "        (void)give_up;\n" },
     { "workers do not sleep", "idle",
       "  wf_loop_wait(&w->loop, timeout);\n", "  wf_loop_wait(&w->loop, 0);\n" },
     { "the bytes of a VM that rests are old", "inspect",

@@ -73,6 +73,12 @@ return {
   },
 
   { file = "runtime/sched/idle.c",
+    { "who gives up a search has no fence", "model/idle_model",
+      "  wf_u64_sub(&idle->searching, 1, WF_RELAXED);\n  wf_fence();\n}\n\nvoid wf_idle_announce",
+      "  wf_u64_sub(&idle->searching, 1, WF_RELAXED);\n}\n\nvoid wf_idle_announce" },
+    { "who gives up a search counts as searching", "model/idle_model",
+      "  wf_u64_sub(&idle->searching, 1, WF_RELAXED);\n  wf_fence();\n}\n\nvoid wf_idle_announce",
+      "  wf_fence();\n}\n\nvoid wf_idle_announce" },
     { "announce has no fence", "model/idle_model",
       "&idle->searching, 1, WF_RELAXED);\n  wf_fence();\n}\n\nbool wf_idle_quiet",
       "&idle->searching, 1, WF_RELAXED);\n}\n\nbool wf_idle_quiet" },
