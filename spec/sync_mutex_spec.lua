@@ -391,6 +391,21 @@ describe('mutex: reports say who holds it', function()
     end
   end)
 
+  it('and a task that a script has written over is none', function()
+    for _, task in ipairs { 1e300, -1, 0 / 0, 1 / 0 } do
+      local m = sync.mutex()
+      start(function() m:lock() end)
+      rawset(m, 2, task)
+      local waiter = start(m.lock, m)
+      assert.is_nil(weft.stacks():find('held by', 1, true))
+      raises(function() weft.spawn(function() return m end) end, 'insides of a sync object were')
+      m:unlock()
+      settle()
+      assert.is_true(waiter[1])
+      m:unlock()
+    end
+  end)
+
   it('in the deadlock that comes of it', function()
     has(deadlock [[
       weft.async(function() m:lock() end):await()

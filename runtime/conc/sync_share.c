@@ -159,7 +159,8 @@ static void fill_mutex(lua_State *L, const wf_queue *queue, wf_latch *latch, int
   lua_rawgeti(L, self, 2);
   if (latch->state != 0) {
     bool in_table = lua_isnumber(L, -1) != 0;
-    latch->holder = in_table ? (uint64_t)lua_tonumber(L, -1) : queue->holder;
+    const int64_t most = INT64_C(1) << MOST_BITS;
+    latch->holder = in_table ? (uint64_t)get_integer(L, self, 2, 0, most) : queue->holder;
     if (!in_table && !queue->is_first) latch->site = wf_site_kept(vm, queue->site);
   }
   lua_pop(L, 2);

@@ -7,6 +7,9 @@
 #include "sched/runtime.h"
 #include "task/site.h"
 
+// Task numbers are below; what a script has written may be anything.
+static const double MOST_TASKS = 9007199254740992.0;  // 2^53
+
 static int l_queue(lua_State *L) {
   (void)wf_queue_new(wf_door_vm(L), L);
   return 1;
@@ -23,7 +26,8 @@ static wf_queue *queue_at(lua_State *L) {
 // this lock on top of the stack.
 static void note_holder(wf_vm *vm, lua_State *L, wf_queue *queue) {
   if (lua_isnumber(L, 4)) {
-    queue->holder = (uint64_t)lua_tonumber(L, 4);
+    double task = lua_tonumber(L, 4);
+    queue->holder = task >= 0 && task <= MOST_TASKS ? (uint64_t)task : 0;
     queue->site = wf_site_at(vm, L, 5);
     queue->is_first = true;
   }

@@ -95,6 +95,7 @@ static wf_portable *steal_from_anybody(wf_worker *w, bool half) {
   return NULL;
 }
 
+// Portable tasks that nobody has taken.
 static bool is_work(const wf_workers *workers) {
   for (uint32_t i = 0; i < workers->count; i++) {
     if (wf_deque_size(&workers->list[i]->deque) != 0) return true;
