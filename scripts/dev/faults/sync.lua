@@ -124,6 +124,12 @@ return {
       "  if (latch->first == NULL) latch->first = site;", "  latch->first = site;" },
   },
 
+  { file = "runtime/lib/queue.c",
+    { "a task that a script has written is taken as it is", "sync_mutex",
+      "queue->holder = task >= 0 && task <= MOST_TASKS ? (uint64_t)task : 0;",
+      "queue->holder = (uint64_t)task;\n    (void)MOST_TASKS;" },
+  },
+
   { file = "runtime/task/site.c",
     { "a place that a script has written is taken as it is", "sync_mutex",
       "n >= 1 && n <= vm->sites.count", "n >= 1" },
