@@ -98,6 +98,8 @@ describe('a worker that waits for the loop', function()
   it('hears of it while it looks for work, and wakes nobody to look in its place', function()
     local alone, two, naps = talk(1), talk(2)
     assert.is_true(naps < 200, ('others slept %d times'):format(naps))
+    -- On one core who looks for work would keep the other process from its turn.
+    if proc.shell('nproc').out == '1\n' then return end
     assert.is_true(two < 2.5 * alone, ('%g s with two workers, %g with one'):format(two, alone))
   end)
 end)
