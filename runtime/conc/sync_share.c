@@ -12,7 +12,7 @@
 #include "task/guard.h"
 #include "task/site.h"
 
-enum { MOST_BITS = 53 };  // what a Lua number counts exactly
+static const int64_t MOST = INT64_C(1) << 53;  // what a Lua number counts exactly
 
 static _Noreturn void no_memory(lua_State *L) { wf_site_raise(L, "not enough memory"); }
 
@@ -113,7 +113,7 @@ static void fill_value(wf_promotion *p, lua_State *L, wf_latch *latch, int self)
 static void fill_once(wf_promotion *p, lua_State *L, wf_latch *latch, int self) {
   latch->state = get_integer(L, self, 1, WF_LATCH_NEW, WF_LATCH_FINISHED);
   if (latch->state == WF_LATCH_RUNNING) {
-    latch->holder = (uint64_t)get_integer(L, self, 2, 0, INT64_C(1) << MOST_BITS);
+    latch->holder = (uint64_t)get_integer(L, self, 2, 0, MOST);
   }
   lua_rawgeti(L, self, 3);
   if (lua_istable(L, -1)) latch->box = box_top(p, L, "result");
@@ -159,8 +159,7 @@ static void fill_mutex(lua_State *L, const wf_queue *queue, wf_latch *latch, int
   lua_rawgeti(L, self, 2);
   if (latch->state != 0) {
     bool in_table = lua_isnumber(L, -1) != 0;
-    const int64_t most = INT64_C(1) << MOST_BITS;
-    latch->holder = in_table ? (uint64_t)get_integer(L, self, 2, 0, most) : queue->holder;
+    latch->holder = in_table ? (uint64_t)get_integer(L, self, 2, 0, MOST) : queue->holder;
     if (!in_table && !queue->is_first) latch->site = wf_site_kept(vm, queue->site);
   }
   lua_pop(L, 2);
@@ -168,7 +167,7 @@ static void fill_mutex(lua_State *L, const wf_queue *queue, wf_latch *latch, int
 
 static void fill_state(wf_promotion *p, lua_State *L, const wf_queue *queue, wf_latch *latch,
                        int self) {
-  const int64_t most = INT64_C(1) << MOST_BITS, readers = INT64_C(1) << 31;
+  const int64_t readers = INT64_C(1) << 31;
   switch (latch->type) {
     case WF_SYNC_MUTEX: fill_mutex(L, queue, latch, self); break;
     case WF_SYNC_RWMUTEX:
@@ -176,12 +175,12 @@ static void fill_state(wf_promotion *p, lua_State *L, const wf_queue *queue, wf_
       latch->state = get_integer(L, self, 1, 0, readers);
       break;
     case WF_SYNC_SEMAPHORE:
-      latch->total = get_integer(L, self, 3, 1, most);
+      latch->total = get_integer(L, self, 3, 1, MOST);
       latch->state = get_integer(L, self, 1, 0, latch->total);
       break;
-    case WF_SYNC_WAITGROUP: latch->state = get_integer(L, self, 1, 0, most); break;
+    case WF_SYNC_WAITGROUP: latch->state = get_integer(L, self, 1, 0, MOST); break;
     case WF_SYNC_INT:
-      wf_u64_init(&latch->word, (uint64_t)get_integer(L, self, 1, -most, most));
+      wf_u64_init(&latch->word, (uint64_t)get_integer(L, self, 1, -MOST, MOST));
       break;
     case WF_SYNC_BOOL:
       lua_rawgeti(L, self, 1);

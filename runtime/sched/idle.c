@@ -13,6 +13,8 @@
 //   - who finds nothing: by looking again behind FENCE S. When there is something after all, it
 //     may be more than it takes: it counts itself as searching again (leave), and so comes to
 //     found.
+//   - who finds nothing, and has something of its own to do by now (give_up): likewise. It takes
+//     itself out of `searching`; FENCE S; loads every queue; and notifies if one has something.
 //   - who finds something (found): when nobody is left searching, it notifies: takes itself out of
 //     `searching`; FENCE P; loads `sleepers`. Let B sleep, having missed item Y, so that B's S is
 //     before the fence P of Y's producer, and let that one have seen the finder in `searching`.

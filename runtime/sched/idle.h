@@ -17,6 +17,12 @@
 //       continue;
 //     }
 //     if (!searching && (searching = wf_idle_search(idle))) continue;
+//     if (searching && something_of_its_own_has_come_meanwhile()) {
+//       wf_idle_give_up(idle);
+//       if (any_deque_or_the_injection_queue_has_something()) wf_idle_notify(idle);
+//       searching = false;
+//       continue;
+//     }
 //     wf_idle_announce(idle, me, searching);
 //     bool quiet = false, more = any_deque_or_the_injection_queue_has_something();
 //     if (!more && wf_inbox_doze(inbox)) {

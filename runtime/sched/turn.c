@@ -348,6 +348,6 @@ bool wf_turn(wf_worker *w) {
     start(w, item);
     return true;
   }
-  if (!wf_inbox_empty(&w->inbox)) return true;
+  if (!wf_inbox_empty(&w->inbox) || any_ready(w)) return true;
   return sleep_or_not(w);
 }

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Counting, between scripts/test and the checks that it starts: a check that runs test programs
-# appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS, and of one that fails the last
-# that it said to $WEFT_FAILURES. Sourced.
+# appends a line `PASSED FAILED` for each to the file $WEFT_COUNTS, and what one that fails has
+# said, in short, to $WEFT_FAILURES. Sourced.
 
 # in_short NAME FILE: what a reader needs who sees only the end of a log, in few lines: of the
 # output in FILE where it tells of failures, or else the end.
 in_short() {
-    local told='^(FAILED|ERROR|PANIC)|does not hold|MEMCHECK-ERROR|Sanitizer|runtime error|signal'
+    local told='^(FAILED|ERROR|PANIC)|does not hold|MEMCHECK-ERROR|Sanitizer|runtime error'
     echo "--- $1:"
     { grep -aE -A 3 "$told" "$2" || grep -av '^[[:space:]]*$' "$2" | tail -n 12; } |
         head -n 12 | cut -c 1-160 || true

@@ -12,18 +12,19 @@ is_bash() { head -n 1 "$1" | grep -q '^#!.*bash' || [[ $1 == *.sh ]]; }
 
 check_format() { c_files | xargs -r clang-format --dry-run -Werror; }
 
-# A file is looked at again only when something that it is made from has changed: what the
-# preprocessor makes of it (with comments, for NOLINT), the settings, or clang-tidy itself.
-# Nearly all the time is the static analyser's: without WEFT_LONG it goes less deep into functions
-# of many paths.
+# Nearly all of the time is the static analyser's: without WEFT_LONG it goes less deep into
+# functions of many paths.
 analyser=()
 [[ ${WEFT_LONG:-} ]] ||
     analyser=(--extra-arg={-Xclang,-analyzer-config,-Xclang,max-nodes=75000})
+
+# A file is looked at again only when something that it is made from has changed: what the
+# preprocessor makes of it (with comments, for NOLINT), the settings, or clang-tidy itself.
 check_clang_tidy() {
     local stamps=$build_root/clang-tidy settings
     mkdir -p "$stamps"
-    settings=$({ clang-tidy --version && cat .clang-tidy "$dev/clang_tidy.h"; } |
-        cat - <(echo "${analyser[@]}") | sha256sum)
+    settings=$({ clang-tidy --version && cat .clang-tidy "$dev/clang_tidy.h" &&
+        echo "${analyser[@]}"; } | sha256sum)
     c_files | { grep '\.c$' || true; } |
         xargs -r -P "$(nproc)" -n 1 "$0" clang-tidy-one "$stamps" "$settings"
 }
