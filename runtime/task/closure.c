@@ -7,6 +7,7 @@
 
 #include "sched/runtime.h"
 #include "task/guard.h"
+#include "task/template.h"
 
 void wf_closure_init(wf_closures *closures) { wf_list_init(&closures->used); }
 
@@ -321,8 +322,14 @@ static bool push_spliced(lua_State *L, const wf_dump *child, const wf_dump *fram
 
 typedef struct splice_job {
   const wf_code *code;
-  wf_code_digest child, frame;
+  wf_code_digest child, frame, whole;  // whole: the child with its templates
 } splice_job;
+
+static bool parse(wf_code_digest *g, lua_State *L, const void *data, size_t size) {
+  wf_dump_result result = wf_dump_parse(g->mem, &g->dump, data, size);
+  if (result == WF_DUMP_MEMORY) (void)luaL_error(L, "not enough memory");
+  return result == WF_DUMP_OK;
+}
 
 // Whether the instance on top is what it should be.
 static bool is_instance(lua_State *L, const wf_code *code) {
@@ -333,17 +340,19 @@ static bool is_instance(lua_State *L, const wf_code *code) {
 static int make_factory(lua_State *L, void *ud) {
   splice_job *job = ud;
   const wf_code *code = job->code;
-  wf_mem *mem = job->child.mem;
+  wf_vec *bytes = &job->whole.bytes;
   bool known;
-  wf_dump_result result = wf_dump_parse(mem, &job->child.dump, code->dump, code->size);
-  if (result == WF_DUMP_MEMORY) return luaL_error(L, "not enough memory");
-  if (result != WF_DUMP_OK) return 0;
+  if (!parse(&job->child, L, code->dump, code->size)) return 0;
+  if (!wf_template_restore(job->whole.mem, &job->child.dump, bytes)) {
+    return luaL_error(L, "not enough memory");
+  }
+  if (!parse(&job->whole, L, bytes->data, bytes->size)) return 0;
   push_frame_of(L, code->nupvalues);
   if (!wf_code_take_dump(&job->frame, L, &known)) return luaL_error(L, "not enough memory");
-  if (!known || !push_spliced(L, &job->child.dump, &job->frame.dump)) return 0;
+  if (!known || !push_spliced(L, &job->whole.dump, &job->frame.dump)) return 0;
   size_t size;
-  const char *bytes = lua_tolstring(L, -1, &size);
-  int status = luaL_loadbuffer(L, bytes, size, "=?");
+  const char *spliced = lua_tolstring(L, -1, &size);
+  int status = luaL_loadbuffer(L, spliced, size, "=?");
   if (status == LUA_ERRMEM) return lua_error(L);
   if (status != 0) return 0;
   lua_pushvalue(L, -1);
@@ -361,10 +370,12 @@ static void push_factory(wf_vm *vm, wf_closures *closures, lua_State *L, wf_code
     lua_pushboolean(L, 0);
     return;
   }
-  splice_job job = {.code = code, .child = {.mem = mem}, .frame = {.mem = mem}};
+  splice_job job = {
+      .code = code, .child = {.mem = mem}, .frame = {.mem = mem}, .whole = {.mem = mem}};
   int status = wf_guard(vm, L, make_factory, &job, 0, 1);
   wf_code_free_digest(&job.child);
   wf_code_free_digest(&job.frame);
+  wf_code_free_digest(&job.whole);
   if (status != 0) lua_error(L);
 }
 

@@ -5,7 +5,7 @@
 
 enum { VERSION = 2, F_STRIP = 2, F_FFI = 4, F_FR2 = 8 };
 enum { KGC_CHILD, KGC_TABLE, KGC_I64, KGC_U64, KGC_COMPLEX, KGC_STRING };
-enum { KTAB_INT = 3, KTAB_NUM, KTAB_STRING };
+enum { KTAB_INT = 3, KTAB_NUM, KTAB_STRING = WF_DUMP_TABLE_STRING };
 enum { VARNAME_END = 0, VARNAME_MAX = 7 };  // names of hidden loop variables are one byte
 
 // Reads within [at, end); once something is missing everything is 0 and `bad` is set.
@@ -177,6 +177,37 @@ size_t wf_dump_string(const wf_dump *d, const wf_proto *p, const wf_vec *constan
   if (type < KGC_STRING) return 0;
   *length = type - KGC_STRING;
   return r.at;
+}
+
+bool wf_dump_read_table(const wf_dump *d, const wf_proto *p, size_t at, wf_dump_table *table) {
+  reader r = {.data = d->data, .at = at, .end = p->end};
+  *table = (wf_dump_table){.start = at};
+  if (uleb(&r) != KGC_TABLE) return false;
+  table->counts = r.at;
+  table->narray = uleb(&r);
+  table->nhash = uleb(&r);
+  table->values = r.at;
+  for (uint32_t i = 0; i < table->narray; i++) skip_table_value(&r);
+  table->pairs = r.at;
+  r.at = at;
+  (void)skip_constant(&r);
+  table->end = r.at;
+  return true;
+}
+
+bool wf_dump_table_has(const wf_dump *d, const wf_dump_table *table, size_t at, size_t length) {
+  reader r = {.data = d->data, .at = table->pairs, .end = table->end};
+  for (uint32_t i = 0; i < table->nhash; i++) {
+    size_t key = r.at;
+    uint32_t type = uleb(&r);
+    if (type == KTAB_STRING + length && memcmp(d->data + r.at, d->data + at, length) == 0) {
+      return true;
+    }
+    r.at = key;
+    skip_table_value(&r);
+    skip_table_value(&r);
+  }
+  return false;
 }
 
 static uint32_t line_bytes(const wf_proto *p) {

@@ -18,24 +18,30 @@
 #include "base/vec.h"
 
 enum { WF_DUMP_LOCAL = 0x8000, WF_DUMP_IMMUTABLE = 0x4000 };  // of upvalue descriptors
+enum { WF_DUMP_FORWARD = 0x8000 };                            // operands of jumps from here on
+enum { WF_DUMP_TABLE_STRING = 5 };  // and the length: in a table, a string follows
 
 // The instructions that matter here.
 enum wf_dump_op {
   WF_OP_ISTC = 12,
   WF_OP_ISFC = 13,
+  WF_OP_ISNUM = 17,
   WF_OP_MOV = 18,
+  WF_OP_KSTR = 39,
   WF_OP_KNIL = 44,
   WF_OP_UGET = 45,
   WF_OP_USETV = 46,
   WF_OP_USETP = 49,
   WF_OP_UCLO = 50,
   WF_OP_FNEW = 51,
+  WF_OP_TDUP = 53,
   WF_OP_GGET = 54,
   WF_OP_GSET = 55,
   WF_OP_TGETV = 56,
   WF_OP_TGETS = 57,
   WF_OP_TGETR = 59,
   WF_OP_TSETV = 60,
+  WF_OP_TSETS = 61,
   WF_OP_TSETB = 62,
   WF_OP_TSETM = 63,
   WF_OP_TSETR = 64,
@@ -50,6 +56,7 @@ enum wf_dump_op {
   WF_OP_JFORL = 81,
   WF_OP_ITERL = 82,
   WF_OP_JITERL = 84,
+  WF_OP_JMP = 88,
 };
 
 typedef struct wf_proto {
@@ -90,6 +97,12 @@ static inline uint32_t wf_dump_ins(const wf_dump *d, const wf_proto *p, uint32_t
   return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
 }
 
+static inline uint32_t wf_dump_op(uint32_t ins) { return ins & 0xff; }
+static inline uint32_t wf_dump_a(uint32_t ins) { return ins >> 8 & 0xff; }
+static inline uint32_t wf_dump_b(uint32_t ins) { return ins >> 24; }
+static inline uint32_t wf_dump_c(uint32_t ins) { return ins >> 16 & 0xff; }
+static inline uint32_t wf_dump_d(uint32_t ins) { return ins >> 16; }
+
 static inline uint32_t wf_dump_upvalue(const wf_dump *d, const wf_proto *p, uint32_t i) {
   const uint8_t *b = d->data + p->upvalues + (size_t)i * 2;
   return (uint32_t)b[0] | (uint32_t)b[1] << 8;
@@ -102,6 +115,19 @@ bool wf_dump_find_constants(wf_mem *mem, const wf_dump *d, const wf_proto *p, wf
 // Where in the dump a string constant lies, by the operand of the instruction; 0 when it is none.
 size_t wf_dump_string(const wf_dump *d, const wf_proto *p, const wf_vec *constants,
                       uint32_t operand, size_t *length);
+
+// A constant that is a table: its type, two counts, the values of its array part, which begins
+// with index 0, and pairs.
+typedef struct wf_dump_table {
+  size_t start, counts, values, pairs, end;
+  uint32_t narray, nhash;
+} wf_dump_table;
+
+// Reads the constant that begins at `at`; false: it is no table.
+bool wf_dump_read_table(const wf_dump *d, const wf_proto *p, size_t at, wf_dump_table *table);
+
+// Whether it has the string, which lies in the dump, as a key.
+bool wf_dump_table_has(const wf_dump *d, const wf_dump_table *table, size_t at, size_t length);
 
 // The line of an instruction, 0 when it is not known.
 uint32_t wf_dump_line(const wf_dump *d, const wf_proto *p, uint32_t pc);

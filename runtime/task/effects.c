@@ -23,12 +23,6 @@ typedef struct finder {
   content registers[REGISTERS];
 } finder;
 
-static uint32_t op_of(uint32_t ins) { return ins & 0xff; }
-static uint32_t a_of(uint32_t ins) { return ins >> 8 & 0xff; }
-static uint32_t b_of(uint32_t ins) { return ins >> 24; }
-static uint32_t c_of(uint32_t ins) { return ins >> 16 & 0xff; }
-static uint32_t d_of(uint32_t ins) { return ins >> 16; }
-
 static uint32_t ins_at(const finder *f, uint32_t pc) { return wf_dump_ins(f->d, f->p, pc); }
 
 // The upvalue of the outermost function that upvalue `i` of this one is; a local variable of a
@@ -58,14 +52,14 @@ static void write_range(finder *f, uint32_t pc, uint32_t from, uint32_t to) {
 
 // Notes the registers that the instruction writes, or may.
 static void note_writes(finder *f, uint32_t pc) {
-  uint32_t ins = ins_at(f, pc), op = op_of(ins), a = a_of(ins);
-  if (op == WF_OP_MOV && d_of(ins) < REGISTERS) {
-    f->registers[a] = f->registers[d_of(ins)];
+  uint32_t ins = ins_at(f, pc), op = wf_dump_op(ins), a = wf_dump_a(ins);
+  if (op == WF_OP_MOV && wf_dump_d(ins) < REGISTERS) {
+    f->registers[a] = f->registers[wf_dump_d(ins)];
     f->registers[a].writer = pc;
   } else if (op == WF_OP_TGETS) {
-    f->registers[a] = (content){pc, pc, f->registers[b_of(ins)].source};
+    f->registers[a] = (content){pc, pc, f->registers[wf_dump_b(ins)].source};
   } else if (op == WF_OP_KNIL) {
-    write_range(f, pc, a, d_of(ins));
+    write_range(f, pc, a, wf_dump_d(ins));
   } else if (op == WF_OP_CALLM || op == WF_OP_CALL || op == WF_OP_VARG || op == WF_OP_ITERC ||
              op == WF_OP_ITERN) {
     // Calls and what is like them leave nothing above.
@@ -84,8 +78,8 @@ static void note_writes(finder *f, uint32_t pc) {
 // The captured or global variable that the instruction loads.
 static wf_variable loaded_by(const finder *f, uint32_t pc) {
   uint32_t ins = pc != NOWHERE ? ins_at(f, pc) : 0;
-  if (op_of(ins) == WF_OP_UGET) return upvalue(f, d_of(ins));
-  if (op_of(ins) == WF_OP_GGET) return global(f, d_of(ins));
+  if (wf_dump_op(ins) == WF_OP_UGET) return upvalue(f, wf_dump_d(ins));
+  if (wf_dump_op(ins) == WF_OP_GGET) return global(f, wf_dump_d(ins));
   return (wf_variable){.kind = WF_NO_VARIABLE};
 }
 
@@ -113,8 +107,8 @@ static bool same_text(const finder *f, size_t at, size_t length, const char *tex
 static bool callee_of(const finder *f, uint32_t reg, wf_effect *effect) {
   uint32_t from = f->registers[reg].source;
   uint32_t ins = from != NOWHERE ? ins_at(f, from) : 0;
-  if (op_of(ins) == WF_OP_TGETS) {
-    wf_variable field = global(f, c_of(ins));
+  if (wf_dump_op(ins) == WF_OP_TGETS) {
+    wf_variable field = global(f, wf_dump_c(ins));
     if (field.kind == WF_NO_VARIABLE || !(same_text(f, field.at, field.length, "insert") ||
                                           same_text(f, field.at, field.length, "remove") ||
                                           same_text(f, field.at, field.length, "sort"))) {
@@ -129,7 +123,7 @@ static bool callee_of(const finder *f, uint32_t reg, wf_effect *effect) {
 }
 
 static bool find_call(finder *f, uint32_t pc) {
-  uint32_t a = a_of(ins_at(f, pc)), first = a + (f->d->fr2 ? 2 : 1);
+  uint32_t a = wf_dump_a(ins_at(f, pc)), first = a + (f->d->fr2 ? 2 : 1);
   if (first >= REGISTERS) return true;
   wf_effect effect = {.kind = WF_MAY_PASS, .variable = loaded(f, pc, first)};
   if (effect.variable.kind == WF_NO_VARIABLE || !callee_of(f, a, &effect)) return true;
@@ -163,22 +157,24 @@ static bool note_global(finder *f, uint32_t operand) {
 }
 
 static bool find_at(finder *f, uint32_t pc) {
-  uint32_t ins = ins_at(f, pc), op = op_of(ins);
-  if (op == WF_OP_GGET) return note_global(f, d_of(ins));
-  if (op == WF_OP_GSET) return find_assignment(f, pc, global(f, d_of(ins)));
-  if (op >= WF_OP_USETV && op <= WF_OP_USETP) return find_assignment(f, pc, upvalue(f, a_of(ins)));
+  uint32_t ins = ins_at(f, pc), op = wf_dump_op(ins);
+  if (op == WF_OP_GGET) return note_global(f, wf_dump_d(ins));
+  if (op == WF_OP_GSET) return find_assignment(f, pc, global(f, wf_dump_d(ins)));
+  if (op >= WF_OP_USETV && op <= WF_OP_USETP)
+    return find_assignment(f, pc, upvalue(f, wf_dump_a(ins)));
   if ((op >= WF_OP_TSETV && op <= WF_OP_TSETB) || op == WF_OP_TSETR) {
-    return find_store(f, pc, b_of(ins));
+    return find_store(f, pc, wf_dump_b(ins));
   }
   // t[…] = … with an open list: the table lies below A.
-  if (op == WF_OP_TSETM) return a_of(ins) == 0 || find_store(f, pc, a_of(ins) - 1);
+  if (op == WF_OP_TSETM) return wf_dump_a(ins) == 0 || find_store(f, pc, wf_dump_a(ins) - 1);
   if (op == WF_OP_CALL || op == WF_OP_CALLT) {
-    uint32_t nargs = op == WF_OP_CALL ? c_of(ins) : d_of(ins);  // counted with the function
+    uint32_t nargs =
+        op == WF_OP_CALL ? wf_dump_c(ins) : wf_dump_d(ins);  // counted with the function
     return nargs < 2 || find_call(f, pc);
   }
   // With an open list of arguments: those before it.
   if (op == WF_OP_CALLM || op == WF_OP_CALLMT) {
-    return (op == WF_OP_CALLM ? c_of(ins) : d_of(ins)) < 1 || find_call(f, pc);
+    return (op == WF_OP_CALLM ? wf_dump_c(ins) : wf_dump_d(ins)) < 1 || find_call(f, pc);
   }
   return true;
 }
