@@ -60,6 +60,15 @@ describe('shared chan: values', function()
     end
   end)
 
+  it('are as many as the channel has room for, however many that is', function()
+    local ch = share(weft.chan(3000))
+    for i = 1, 3000 do assert.is_true(ch:try_send(i)) end
+    assert.same({ false, 'full' }, { ch:try_send(3001) })
+    assert.equals(3000, ch:len())
+    for i = 1, 3000 do assert.equals(i, ch:recv()) end
+    assert.equals(0, ch:len())
+  end)
+
   it('go through many hands', function()
     local first = weft.chan()
     local ch, stages = first, {}

@@ -3,15 +3,23 @@
 // of. Values lie in it as messages. Nothing here knows of Lua, and everything may be called by any
 // thread that has a reference.
 //
-// Invariants, under the lock:
+// Three locks: the core's, and those of the two sides of its buffer (conc/ring.h). Who has all of
+// them, taken in this order, has the channel for itself. With one side's alone a thread puts or
+// takes a message, as long as the channel is *calm*: nobody waits, and nothing in it holds cores.
+// That, and whether it is closed, changes under all three, so it stays as it is while one of them
+// is held: no value is put beside somebody who has just begun to wait for it. The core's alone is
+// enough to leave a queue, and to read what a channel holds that is not calm.
+//
+// Invariants, under all locks:
 //   - receivers wait only while nothing is buffered and no sender waits; senders only while the
 //     buffer is full; closed: nobody waits to send, and nobody at all when it is empty.
 //   - waits in the queues may have been claimed by somebody else already; they count for nothing.
-// What follows from an operation for others is posted after the lock has been released.
+// What follows from an operation for others is posted after the locks have been released.
 #ifndef WF_CONC_SHARED_H
 #define WF_CONC_SHARED_H
 
 #include "base/rand.h"
+#include "conc/ring.h"
 #include "task/core.h"
 #include "task/remote.h"
 
@@ -22,13 +30,12 @@ typedef struct wf_shared {
   uint32_t limit;        // what may be buffered: of a timer's channel 1, else the capacity
   bool system;           // only weft sends on it and closes it; never changes
   bool closed;
-  bool has_error;      // closed with `error`, which never changes from then on
-  uint32_t slots;      // of the ring
-  uint32_t at, count;  // the next value to take, and how many there are
-  uint32_t carriers;   // messages in it that hold cores
-  wf_message *ring;
+  bool calm;          // see above; set when the locks are given back
+  bool has_error;     // closed with `error`, which never changes from then on
+  uint32_t carriers;  // messages in it that hold cores
   wf_message error;
   wf_rand rand;
+  wf_ring ring;  // grows up to the limit
 } wf_shared;
 
 typedef enum wf_shared_result {
@@ -64,9 +71,9 @@ bool wf_shared_send_record(wf_shared *ch, uint32_t shape, const double *values);
 int wf_shared_recv_plain(wf_shared *ch, double *values);
 
 // Waits for up to five microseconds for values, or for room: to park and to be woken costs both
-// sides more. For buffered channels, when nobody else is ready. What it has seen may be gone by
-// the time it returns.
-void wf_shared_linger(const wf_shared *ch, bool room);
+// sides more. For buffered channels, when nobody else is ready. Whether there is something, which
+// may be gone by now.
+bool wf_shared_linger(const wf_shared *ch, bool room);
 
 // Of a timer: hands the number to a receiver, or buffers it when nothing is.
 void wf_shared_offer(wf_shared *ch, double value);
@@ -77,7 +84,12 @@ bool wf_shared_drop(wf_shared *ch);
 // Closes it, with the error when there is one, whose owner it becomes. False: it was closed.
 bool wf_shared_close(wf_shared *ch, wf_message *error);
 
-// Whether that seems possible without waiting. _locked: under the lock.
+// For who has the locks of several cores, and now needs those of this one's sides too: takes them,
+// and gives them back.
+void wf_shared_stop_locked(wf_shared *ch);
+void wf_shared_go_on_locked(wf_shared *ch);
+
+// Whether that seems possible without waiting. _locked: under all locks.
 bool wf_shared_can_send_locked(const wf_shared *ch);
 bool wf_shared_can_recv_locked(const wf_shared *ch);
 bool wf_shared_can_send(wf_shared *ch);

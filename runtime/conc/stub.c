@@ -179,11 +179,12 @@ wf_chan_result wf_stub_try_recv(wf_vm *vm, lua_State *L, wf_chan *ch) {
   return result_of(L, result);
 }
 
-// Not with a single worker: who would send or receive has to wait for this one.
-static void linger(const wf_vm *vm, const wf_shared *core, bool room) {
+// Whether it seems worth another try. Not with a single worker: who would send or receive has to
+// wait for this one.
+static bool linger(const wf_vm *vm, const wf_shared *core, bool room) {
   const wf_workers *workers = vm->rt->workers;
-  if (core->limit == 0 || workers == NULL || workers->count == 1) return;
-  if (wf_vm_ready(vm) == 0) wf_shared_linger(core, room);
+  if (core->limit == 0 || workers == NULL || workers->count == 1) return false;
+  return wf_vm_ready(vm) == 0 && wf_shared_linger(core, room);
 }
 
 int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
@@ -191,16 +192,15 @@ int wf_stub_send(wf_vm *vm, lua_State *L, wf_chan *ch, int value, wf_ctx *ctx) {
   wf_message m;
   wf_stub_pack(vm, L, value, "send", &m);
   wf_shared_result result = wf_shared_send(core, &m);
+  if (result == WF_SHARED_BLOCK && !wf_can_park(vm, L)) {
+    if (m.parcel != NULL) wf_message_free(&m);
+    wf_park_refuse(vm, L, "send");
+  }
+  if (result == WF_SHARED_BLOCK && linger(vm, core, true)) result = wf_shared_send(core, &m);
   if (result == WF_SHARED_BLOCK) {
-    wf_remote_place *place = NULL;
-    bool parks = wf_can_park(vm, L);
-    if (parks) {
-      linger(vm, core, true);
-      place = wf_stub_prepare(vm, &ch->obj, WF_OP_SEND, ctx);
-    }
+    wf_remote_place *place = wf_stub_prepare(vm, &ch->obj, WF_OP_SEND, ctx);
     if (place == NULL) {
       if (m.parcel != NULL) wf_message_free(&m);
-      if (!parks) wf_park_refuse(vm, L, "send");
       wf_site_raise(L, "not enough memory");
     }
     place->message = m;
@@ -221,7 +221,9 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
   wf_shared_result result = wf_shared_recv(core, &m);
   if (result == WF_SHARED_BLOCK) {
     wf_check_can_park(vm, L, "recv");
-    linger(vm, core, false);
+    if (linger(vm, core, false)) result = wf_shared_recv(core, &m);
+  }
+  if (result == WF_SHARED_BLOCK) {
     wf_remote_place *place = wf_stub_prepare(vm, &ch->obj, WF_OP_RECV, ctx);
     if (place == NULL) wf_site_raise(L, "not enough memory");
     result = wf_shared_recv_or_queue(core, vm->current->extra->remote, place, &m);

@@ -119,11 +119,13 @@ static void queue_places(job *j, wf_core *core) {
 static bool queue_shared(job *j) {
   sort_cores(j);
   for (size_t i = 0; i < j->ncores; i++) wf_lock_acquire(&j->cores[i]->lock);
+  for (size_t i = 0; i < j->ncores; i++) wf_shared_stop_locked((wf_shared *)j->cores[i]);
   bool ready = false;
   for (int i = 0; i < j->n && !ready; i++) {
     ready = is_shared(&j->cases[i]) && is_ready_locked(&j->cases[i]);
   }
   for (size_t i = 0; i < j->ncores && !ready; i++) queue_places(j, j->cores[i]);
+  for (size_t i = 0; i < j->ncores; i++) wf_shared_go_on_locked((wf_shared *)j->cores[i]);
   for (size_t i = 0; i < j->ncores; i++) wf_lock_release(&j->cores[i]->lock);
   return !ready;
 }

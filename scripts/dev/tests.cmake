@@ -40,7 +40,7 @@ list(REMOVE_ITEM model_support ${model_specs})
 add_library(
   weft_model OBJECT
   ${model_support} runtime/base/check.c runtime/base/mem.c runtime/sched/deque.c
-  runtime/sched/inbox.c runtime/sched/idle.c runtime/task/claim.c)
+  runtime/sched/inbox.c runtime/sched/idle.c runtime/task/claim.c runtime/conc/ring.c)
 set(model_flags -O2 -fno-sanitize=all)
 set(model_definitions WF_ATOMIC_SHIM="${PROJECT_SOURCE_DIR}/spec/model/shim.h" WEFT_DEBUG=1
                       WEFT_TORTURE=1)

@@ -17,6 +17,7 @@ enum { VALUES = 300 };
 #else
 enum { VALUES = 5000 };
 #endif
+enum { SENDERS_POLL = 1, RECEIVERS_POLL = 2 };
 enum { SENDERS = 4, RECEIVERS = 2, THREADS = SENDERS + RECEIVERS };
 
 // What a thread has: the parts of a VM and a task that a wait needs.
@@ -32,6 +33,7 @@ typedef struct place {
 typedef struct play {
   wf_shared *ch;
   uint32_t closes_after;  // of the values sent by sender 0: who closes then; 0: when all are done
+  uint32_t polls;  // those who poll try again and again: with one side's lock (conc/shared.h)
 } play;
 
 static wf_runtime rt;
@@ -126,9 +128,25 @@ static bool await(place *p, wf_remote *wait, wf_remote_outcome *outcome, wf_mess
   return true;
 }
 
+static wf_shared_result try_send(place *p, wf_message *m) {
+  if ((now.polls & SENDERS_POLL) == 0)
+    return below(p, 2) == 0 ? wf_shared_send(now.ch, m) : WF_SHARED_BLOCK;
+  wf_shared_result result;
+  while ((result = wf_shared_send(now.ch, m)) == WF_SHARED_BLOCK) (void)sched_yield();
+  return result;
+}
+
+static wf_shared_result try_recv(place *p, wf_message *m) {
+  if ((now.polls & RECEIVERS_POLL) == 0)
+    return below(p, 2) == 0 ? wf_shared_recv(now.ch, m) : WF_SHARED_BLOCK;
+  wf_shared_result result;
+  while ((result = wf_shared_recv(now.ch, m)) == WF_SHARED_BLOCK) (void)sched_yield();
+  return result;
+}
+
 // Sends a value; 1: it is theirs. 0: not, and it has been freed. -1: the channel is closed.
 static int send_value(place *p, wf_message m) {
-  wf_shared_result result = below(p, 2) == 0 ? wf_shared_send(now.ch, &m) : WF_SHARED_BLOCK;
+  wf_shared_result result = try_send(p, &m);
   if (result == WF_SHARED_BLOCK) {
     wf_remote_place *in_queue;
     wf_remote *wait = prepare(p, WF_OP_SEND, &in_queue);
@@ -150,7 +168,7 @@ static int send_value(place *p, wf_message m) {
 
 // Receives one. 0: has given up. -1: closed, and nothing is left.
 static int receive(place *p, wf_message *m) {
-  wf_shared_result result = below(p, 2) == 0 ? wf_shared_recv(now.ch, m) : WF_SHARED_BLOCK;
+  wf_shared_result result = try_recv(p, m);
   if (result == WF_SHARED_BLOCK) {
     wf_remote_place *in_queue;
     wf_remote *wait = prepare(p, WF_OP_RECV, &in_queue);
@@ -213,10 +231,11 @@ static void open_places(void) {
   }
 }
 
-static void run(uint32_t capacity, uint32_t closes_after) {
+static void run(uint32_t capacity, uint32_t closes_after, uint32_t polls) {
   static const wf_core_kind kind = {.size = sizeof(wf_shared), .empty = wf_shared_empty};
   now = (play){.ch = wf_shared_new(&rt.mem, &kind, capacity, capacity),
-               .closes_after = closes_after};
+               .closes_after = closes_after,
+               .polls = polls};
   CHECK(now.ch != NULL);
   open_places();
   memset(accepted, 0, sizeof accepted);
@@ -226,6 +245,8 @@ static void run(uint32_t capacity, uint32_t closes_after) {
   int last[SENDERS] = {-1, -1, -1, -1};
   wf_message m;
   while (wf_shared_recv(now.ch, &m) == WF_SHARED_DONE) got(&m, last);
+  wf_scalar_pack(&m, 1);
+  CHECK(wf_shared_send(now.ch, &m) == WF_SHARED_CLOSED);
   uint64_t sent = 0, lost = 0, twice = 0, unsent = 0;
   for (int s = 0; s < SENDERS; s++) {
     for (int i = 0; i < VALUES; i++) {
@@ -248,14 +269,78 @@ static void run(uint32_t capacity, uint32_t closes_after) {
   wf_core_unref(&now.ch->core);
 }
 
+// Looking at each other --------------------------------------------------------------------------
+
+// Who puts or takes and then looks at something else, and who changes that and then looks for the
+// value or for room: both cannot come too early. That is how one leaves word before it sleeps.
+enum { ROUNDS = 12 * VALUES };
+static wf_shared *between;
+static wf_atomic_u64 flag, arrived;
+static bool one_puts, saw_flag, was_blocked;
+
+static void meet(uint64_t times) {
+  (void)wf_u64_fetch_add(&arrived, 1, WF_ACQ_REL);
+  for (int i = 0; wf_u64_load(&arrived, WF_ACQUIRE) < 2 * times; i++) {
+    if (i < 1000) wf_pause();  // side by side, if the machine lets us
+    if (i >= 1000) (void)sched_yield();
+  }
+}
+
+static wf_shared_result use(bool put) {
+  wf_message m;
+  wf_scalar_pack(&m, 1);
+  return put ? wf_shared_send(between, &m) : wf_shared_recv(between, &m);
+}
+
+static void *look_at_each_other(void *arg) {
+  for (uint64_t i = 1; i <= ROUNDS; i++) {
+    meet(3 * i - 2);
+    for (uint64_t n = arg == NULL ? 0 : i % 64; n > 0; n--)
+      atomic_signal_fence(memory_order_seq_cst);
+    if (arg == NULL) {
+      is_wrong_unless(use(one_puts) == WF_SHARED_DONE);
+      saw_flag = wf_u64_load(&flag, WF_SEQ_CST) == i;
+    } else {
+      wf_u64_store(&flag, i, WF_SEQ_CST);
+      was_blocked = use(!one_puts) == WF_SHARED_BLOCK;
+    }
+    meet(3 * i - 1);
+    if (arg == NULL) {
+      is_wrong_unless(saw_flag || !was_blocked);
+      if (was_blocked) is_wrong_unless(use(!one_puts) == WF_SHARED_DONE);
+    }
+    meet(3 * i);
+  }
+  return NULL;
+}
+
+static void run_looks(bool put) {
+  static const wf_core_kind kind = {.size = sizeof(wf_shared), .empty = wf_shared_empty};
+  between = wf_shared_new(&rt.mem, &kind, 1, 1);
+  CHECK(between != NULL);
+  one_puts = put;
+  wf_u64_init(&flag, 0);
+  wf_u64_init(&arrived, 0);
+  if (!put) CHECK(use(true) == WF_SHARED_DONE);
+  stress_run(2, look_at_each_other);
+  wf_core_unref(&between->core);
+}
+
 int main(void) {
   rt.mem = (wf_mem){.fn = wf_mem_default};
   static const uint32_t capacities[] = {0, 1, 7, 100};
   for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
-    run(capacities[i], 0);
+    run(capacities[i], 0, 0);
     // Closed while others wait to send, which is not always so.
-    for (uint32_t n = 1; n <= 40; n++) run(capacities[i], 6 * n);
+    for (uint32_t n = 1; n <= 40; n++) run(capacities[i], 6 * n, 0);
+    if (capacities[i] == 0) continue;  // there nobody gets anything who does not wait
+    for (uint32_t polls = SENDERS_POLL; polls <= (SENDERS_POLL | RECEIVERS_POLL); polls++) {
+      run(capacities[i], 0, polls);
+      for (uint32_t n = 1; n <= 10; n++) run(capacities[i], 20 * n, polls);
+    }
   }
+  run_looks(true);
+  run_looks(false);
   CHECK(wf_u64_load(&wrong, WF_RELAXED) == 0);
   CHECK(waited > given_up && given_up > 0);
   return check_done();

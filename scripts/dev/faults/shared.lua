@@ -53,36 +53,50 @@ return {
       "  wf_remote_place *receiver = first(ch, &ch->recvq);\n",
       "  wf_remote_place *receiver = NULL;\n" },
     { "a shared channel takes one value too many", "c/crossing_test",
-      "if (ch->count >= ch->limit) return WF_SHARED_BLOCK;",
-      "if (ch->count > ch->limit) return WF_SHARED_BLOCK;" },
+      "if (wf_ring_count(&ch->ring) >= ch->limit) return WF_SHARED_BLOCK;",
+      "if (wf_ring_count(&ch->ring) > ch->limit) return WF_SHARED_BLOCK;" },
     { "a sender that is woken keeps its value", "shared_random shared_chan",
       "  sender->message.parcel = NULL;\n", "" },
-    { "a ring that grows forgets where it begins", "c/crossing_test",
-      "  ch->slots = slots;\n  ch->at = 0;", "  ch->slots = slots;" },
     { "close of a shared channel wakes receivers only", "c/crossing_test shared_chan",
       "    settle_all(ch, &ch->sendq, &list);\n", "" },
     { "close of a shared channel wakes senders only", "c/crossing_test shared_chan",
       "    settle_all(ch, &ch->recvq, &list);\n", "" },
-    { "sends to another core need no lock", "shared_random shared_chan",
-      "  wf_lock_acquire(&ch->core.lock);\n" ..
-      "  wf_shared_result result = give(ch, m, &woken);\n" ..
-      "  wf_lock_release(&ch->core.lock);\n",
-      "  wf_shared_result result = give(ch, m, &woken);\n" },
-    { "a receiver looks and then queues", "shared_random shared_chan",
+    { "sends to another core need no lock", "c/shared_test",
+      "  wf_brief_acquire(&ch->ring.put.lock);\n  wf_message *slot",
+      "  (void)wf_brief_try(&ch->ring.put.lock);\n  wf_message *slot" },
+    { "a receiver looks and then queues", "c/shared_test",
       "  wf_shared_result result = take(ch, m, &woken);\n" ..
       "  if (result == WF_SHARED_BLOCK) wf_remote_queue",
       "  wf_shared_result result = take(ch, m, &woken);\n" ..
-      "  wf_lock_release(&ch->core.lock);\n  for (int i = 0; i < 2000; i++) wf_pause();\n" ..
-      "  wf_lock_acquire(&ch->core.lock);\n" ..
+      "  release(ch);\n  for (int i = 0; i < 2000; i++) wf_pause();\n  acquire(ch);\n" ..
       "  if (result == WF_SHARED_BLOCK) wf_remote_queue" },
+    { "a channel is calm while somebody waits to receive", "c/shared_test",
+      "ch->calm = wf_list_empty(&ch->recvq) && ", "ch->calm = " },
+    { "a channel is calm while somebody waits to send", "c/shared_test",
+      "wf_list_empty(&ch->sendq) && ch->carriers", "ch->carriers" },
+    { "what holds cores is put like other values", "c/crossing_test",
+      "has_cores(m) ? NULL : begin_put(ch, &result)", "begin_put(ch, &result)" },
+    { "one puts into a closed channel", "c/shared_test",
+      "ch->calm && !ch->closed ? wf_ring_room", "ch->calm ? wf_ring_room" },
+    { "who closes does not stop who puts", "c/shared_test",
+      "  wf_brief_acquire(&ch->ring.put.lock);\n}\n", "}\n" },
+    { "a closed channel blocks who receives", "c/shared_test",
+      "*result = ch->closed ? WF_SHARED_CLOSED : WF_SHARED_BLOCK;",
+      "*result = WF_SHARED_BLOCK;" },
+    { "who has put a value looks elsewhere too early", "c/shared_test",
+      "  wf_ring_put(&ch->ring);\n  wf_fence();\n", "  wf_ring_put(&ch->ring);\n" },
+    { "who has taken a value looks elsewhere too early", "c/shared_test",
+      "    wf_ring_drop(&ch->ring);\n    wf_fence();\n", "    wf_ring_drop(&ch->ring);\n" },
+    { "a ring is as large as it began", "shared_chan",
+      "ch->calm && ch->ring.size == ch->limit", "ch->calm" },
   },
 
   { file = "runtime/conc/wait_all.c",
     { "a select of shared channels looks and then queues", "shared_random shared_chan",
       "  for (size_t i = 0; i < j->ncores && !ready; i++) queue_places(j, j->cores[i]);\n",
-      "  for (size_t i = 0; i < j->ncores; i++) wf_lock_release(&j->cores[i]->lock);\n" ..
+      "  for (size_t i = 0; i < j->ncores; i++) wf_shared_go_on_locked((void *)j->cores[i]);\n" ..
       "  for (int i = 0; i < 2000; i++) wf_pause();\n" ..
-      "  for (size_t i = 0; i < j->ncores; i++) wf_lock_acquire(&j->cores[i]->lock);\n" ..
+      "  for (size_t i = 0; i < j->ncores; i++) wf_shared_stop_locked((void *)j->cores[i]);\n" ..
       "  for (size_t i = 0; i < j->ncores && !ready; i++) queue_places(j, j->cores[i]);\n" },
     { "a select of shared channels does not look again before it waits",
       "shared_random shared_chan",

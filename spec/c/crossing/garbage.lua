@@ -65,6 +65,19 @@ case('channels that only hold each other go', function()
   equal(before, cores())
 end)
 
+case('a channel that has crossed, has been used and then given itself goes', function()
+  forget()
+  local before = cores()
+  local ch = share(weft.chan(2))
+  ch:send(1)
+  equal(1, ch:recv())
+  ch:send { ch }
+  equal(before + 1, cores())
+  ch = nil
+  forget()
+  equal(before, cores())
+end)
+
 -- Nothing has crossed since then.
 case('they go while all are idle, also if the last look has found them alive', function()
   forget()
