@@ -154,9 +154,6 @@ run_c_specs() {
         name=${file#spec/}
         name=${name%.c}
         [[ $name == *"$pattern"* && ! ($short && " $slow_c " == *" $name "*) ]] || continue
-        # Open: in torture its workloads fail by themselves where memory runs out (an address that
-        # is still in use, a file that is closed already), and nobody has looked into that.
-        [[ $tree != build/torture || $name != embed/io_oom ]] || continue
         if [[ " $timed_c " == *" $name "* ]]; then
             alone+=("$name")
             continue

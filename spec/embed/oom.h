@@ -26,7 +26,8 @@
 
 typedef struct oom_workload {
   const char *name;
-  bool real;  // the system has a hand in it: by the machine's clock
+  bool real;   // the system has a hand in it: by the machine's clock
+  long every;  // a long one: each n-th allocation only (sparse.h); 0: all of them
 } oom_workload;
 
 typedef struct oom_run {
@@ -144,9 +145,11 @@ static inline int oom_main(const oom_workload *workloads, size_t count, int argc
   for (size_t i = 0; i < count; i++) {
     if (argc > 1 && strcmp(argv[1], workloads[i].name) != 0) continue;
     for (size_t mode = 0; mode < sizeof modes / sizeof modes[0]; mode++) {
-      long n = argc > 2 ? strtol(argv[2], NULL, 10) : 1 + sparse_start();
+      long every = sparse_step() * (workloads[i].every > 0 ? workloads[i].every : 1);
+      long n = 1 + sparse_number("WEFT_TEST_SEED", 0) % every;
+      if (argc > 2) n = strtol(argv[2], NULL, 10);
       while (n < 5000 && oom_run_once(workloads[i], n, modes[mode].width)) {
-        n += modes[mode].step * sparse_step();
+        n += modes[mode].step * every;
       }
       CHECK(n > 20 && n < 5000);
       if (getenv("WEFT_VERBOSE") != NULL) {

@@ -39,6 +39,11 @@ return {
   { file = "lua/weft/internal/feed.lua",
     { "a walk whose channel nobody has goes on for ever", "fs_walk fs_watch",
       '    if collected and not raw.ctx_ended(ctx) then collected() end\n    stop()\n', "" },
+    { "a walk without memory to tell of that leaves its reader", "embed/io_oom",
+      "      if pcall(inner.close, inner, err) then break end\n" ..
+      "      pcall(raw.yield)  -- memory is out; without the error nobody would know that\n" ..
+      "    end\n    if not raw.is_closed(inner) then pcall(inner.close, inner) end\n",
+      "      pcall(inner.close, inner, err)\n      break\n    end\n" },
   },
 
   { file = "lua/weft/internal/chan.lua",

@@ -43,13 +43,14 @@ end
 
 function M.call(fn, ...) return outcome(pcall(fn, ...)) end
 
--- Until only main is left, where the clock is the machine's. (When a panic has ended the first, it
--- may wait for the task that has panicked.)
-function M.alone(panicked)
-  if panicked then return end
+-- Until only main is left, where the clock is the machine's. After a panic of another task's the
+-- first function may still be on its way: release() is called until it has come to its end, and
+-- ends what that may wait for.
+function M.alone(release)
   local limit = weft.time.monotonic() + 5
   while weft.ntasks() > 1 do
     if weft.time.monotonic() > limit then error('somebody still waits: ' .. weft.stacks(), 0) end
+    if release then release() end
     collectgarbage()
     weft.sleep(0.001)
   end
@@ -93,8 +94,18 @@ local function check_ledger(l)
   end
 end
 
+local work
+
 function M.load(name)
-  M.work, M.check_work, M.real = dofile('spec/embed/oom/' .. name .. '.lua')
+  work, M.check_work, M.real = dofile('spec/embed/oom/' .. name .. '.lua')
+end
+
+M.over = false  -- the first function has come to its end
+
+function M.work()
+  local ok, err = pcall(work)
+  M.over = true
+  if not ok then error(err, 0) end
 end
 
 function M.check(panicked)
