@@ -84,10 +84,11 @@ function task.forsake(self, err, trace)
   settle(self)
 end
 
+-- What there is no memory for comes first: as long as the calls are there, the task can fail.
 local function succeed(self, ...)
+  if not self.job then self.results = { n = select("#", ...), ... } end
   task.run_defers(raw.take_defers())
   if self.job then return answer_safely(self.job, true, ...) end
-  self.results = { n = select("#", ...), ... }
   settle(self)
 end
 
