@@ -71,16 +71,6 @@ local function context_of(opts, fname)
   return ctx
 end
 
-local function background(ctx) return ctx == raw.require("weft.context").background() end
-
--- The end of the context kills the child and its group, until it has ended.
-local function bind(core, ctx)
-  local stop = raw.require("weft.context").after_func(ctx, function()
-    raw.process_kill(core, SIGKILL, true)
-  end)
-  raw.process_on_end(core, stop)
-end
-
 -- What a call gives that has started a child. Where it raises, as memory is out, nobody will have
 -- that child: it is killed.
 local function or_kill(core, ok, ...)
@@ -92,8 +82,7 @@ end
 local function present(core, pid, ctx, a, b, c)
   local self = setmetatable({ [0] = core, pid = pid, stdin = a and conn.wrap(a),
     stdout = b and conn.wrap(b), stderr = c and conn.wrap(c) }, Proc)
-  if not ctx then ctx = raw.require("weft.context").current() end
-  if not background(ctx) then bind(core, ctx) end
+  raw.process_bind(core, ctx or raw.require("weft.context").current())
   return self
 end
 

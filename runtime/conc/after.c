@@ -26,9 +26,8 @@ typedef struct after_core {
 
 typedef struct after {
   wf_obj obj;
-  wf_link link;      // in ctx->afters while it waits
-  wf_held held;      // likewise
-  wf_ctx *ctx;       // counted, likewise
+  wf_after_call call;
+  wf_held held;      // while it waits
   int fn;            // wf_vm_anchor, likewise
   uint64_t creator;  // the task that asked for it,
   uint32_t site;     // and where
@@ -36,14 +35,29 @@ typedef struct after {
 
 static after_core *core_of(const after *a) { return (after_core *)a->obj.core; }
 
-static bool waits(const after *a) { return wf_link_in_list(&a->link); }
+void wf_after_wait(wf_after_call *call, wf_ctx *ctx) {
+  if (ctx->state != WF_CTX_LIVE) {
+    call->fn(call);
+    return;
+  }
+  call->ctx = ctx;
+  wf_obj_ref(&ctx->obj);
+  wf_list_push(&ctx->afters, &call->link);
+}
+
+void wf_after_leave(wf_after_call *call) {
+  if (call->ctx == NULL) return;
+  if (wf_link_in_list(&call->link)) wf_list_remove(&call->link);
+  wf_obj_unref(&call->ctx->obj);
+  call->ctx = NULL;
+}
+
+static bool waits(const after *a) { return a->call.ctx != NULL; }
 
 static void settle(after *a) {
-  wf_vm *vm = a->obj.vm;
-  if (waits(a)) wf_list_remove(&a->link);
-  wf_vm_drop_anchor(vm, a->fn);
+  wf_after_leave(&a->call);
+  wf_vm_drop_anchor(a->obj.vm, a->fn);
   a->fn = LUA_NOREF;
-  wf_obj_unref(&a->ctx->obj);
   (void)wf_obj_release(&a->held);
 }
 
@@ -121,6 +135,14 @@ void wf_after_new(wf_vm *vm, lua_State *L) {
   ((after *)wf_obj_new(vm, L, &kind, &wf_tag_after))->fn = LUA_NOREF;
 }
 
+static void start(wf_after_call *call) {
+  after *a = wf_container_of(call, after, call);
+  if (!a->obj.shared || win(core_of(a), STARTED)) {
+    wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site, NULL);
+  }
+  settle(a);
+}
+
 void wf_after_begin(lua_State *L, int idx, wf_ctx *ctx) {
   after *a = (after *)wf_obj_at(L, idx, &wf_tag_after);
   WF_ASSUME(a != NULL);
@@ -131,11 +153,10 @@ void wf_after_begin(lua_State *L, int idx, wf_ctx *ctx) {
   }
   a->site = wf_site_here(vm, L);
   a->fn = wf_vm_anchor(vm, L);
-  a->ctx = ctx;
   a->creator = vm->current != NULL ? vm->current->id : 0;
-  wf_obj_ref(&ctx->obj);
+  a->call.fn = start;
   wf_obj_hold(&a->held, &a->obj);
-  wf_list_push(&ctx->afters, &a->link);
+  wf_after_wait(&a->call, ctx);
 }
 
 bool wf_after_is(lua_State *L, int idx) { return wf_obj_at(L, idx, &wf_tag_after) != NULL; }
@@ -160,16 +181,15 @@ bool wf_after_stop(lua_State *L, int idx) {
 void wf_after_start_all(wf_ctx *ctx) {
   wf_link *link;
   while ((link = wf_list_pop(&ctx->afters)) != NULL) {
-    after *a = wf_container_of(link, after, link);
-    if (!a->obj.shared || win(core_of(a), STARTED)) {
-      wf_task_go_anchor(a->obj.vm, a->fn, a->creator, a->site, NULL);
-    }
-    settle(a);
+    wf_after_call *call = wf_container_of(link, wf_after_call, link);
+    wf_after_leave(call);
+    call->fn(call);
   }
 }
 
 void wf_after_mark_all(const wf_ctx *ctx, wf_mark *m) {
   for (wf_link *l = ctx->afters.next; l != &ctx->afters; l = l->next) {
-    wf_mark_anchor(m, wf_container_of(l, after, link)->fn);
+    const wf_after_call *call = wf_container_of(l, wf_after_call, link);
+    if (call->fn == start) wf_mark_anchor(m, wf_container_of(call, const after, call)->fn);
   }
 }

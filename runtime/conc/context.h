@@ -19,7 +19,7 @@ typedef struct wf_ctx {
   wf_link sibling;        // in parent->children while live
   wf_link children;
   wf_link waiters;           // tasks whose call takes this context
-  wf_link afters;            // after_func (conc/after.h)
+  wf_link afters;            // what is done then (conc/after.h)
   wf_chan *done;             // counted; NULL until somebody asks for it
   struct wf_ctx_link *link;  // of a stub (conc/ctx_core.h): its place in the core
   wf_timer timer;

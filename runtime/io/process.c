@@ -40,21 +40,11 @@ static void close_watcher(wf_process *p) {
   uv_close(&w->u.handle, closed);
 }
 
-static void drop_on_end(wf_process *p) {
-  if (!p->event.obj.vm->orphaned) wf_vm_drop_anchor(p->event.obj.vm, p->on_end);
-  p->on_end = LUA_NOREF;
-}
-
 static void let_go(wf_obj *obj) {
   wf_process *p = (wf_process *)obj;
   close_watcher(p);
-  drop_on_end(p);
+  wf_after_leave(&p->leash);
   wf_event_release(&p->event);
-}
-
-static void visit(wf_obj *obj, wf_mark *m) {
-  wf_event_visit(obj, m);
-  wf_mark_anchor(m, ((wf_process *)obj)->on_end);
 }
 
 static void describe(const wf_obj *obj, const wf_task *task, char *buf, size_t size) {
@@ -65,7 +55,7 @@ static void describe(const wf_obj *obj, const wf_task *task, char *buf, size_t s
 static const wf_kind kind = {.name = "process",
                              .size = sizeof(wf_process),
                              .let_go = let_go,
-                             .visit = visit,
+                             .visit = wf_event_visit,
                              .describe = describe};
 static const char tag_process;
 
@@ -76,25 +66,15 @@ wf_process *wf_process_at(lua_State *L, int idx) {
 wf_process *wf_process_new(wf_vm *vm, lua_State *L) {
   wf_process *p = (wf_process *)wf_obj_new(vm, L, &kind, &tag_process);
   wf_event_init(&p->event);
-  p->on_end = LUA_NOREF;
   return p;
 }
 
-static int call_on_end(lua_State *L) {
-  wf_process *p = lua_touserdata(L, 1);
-  wf_vm_push_anchor(p->event.obj.vm, L, p->on_end);
-  if (lua_isfunction(L, -1)) lua_call(L, 0, 0);
-  return 0;
-}
-
 static void end(wf_process *p, int64_t code, int signal) {
-  wf_vm *vm = p->event.obj.vm;
   p->ended = true;
   p->code = code;
   p->signal = signal;
   close_watcher(p);
-  if (p->on_end != LUA_NOREF && wf_vm_call_protected(vm, call_on_end, p) != 0) lua_pop(vm->L, 1);
-  drop_on_end(p);
+  wf_after_leave(&p->leash);
   wf_event_wake(&p->event);
   wf_event_release(&p->event);
 }
@@ -112,8 +92,13 @@ static void can_be_reaped(uv_poll_t *handle, int status, int events) {
   end(w->process, code, signal);
 }
 
-void wf_process_on_end(lua_State *L, wf_process *p) {
-  p->on_end = wf_vm_anchor(p->event.obj.vm, L);
+static void kill_group(wf_after_call *leash) {
+  (void)wf_process_kill(wf_container_of(leash, wf_process, leash), SIGKILL, true);
+}
+
+void wf_process_bind(wf_process *p, wf_ctx *ctx) {
+  p->leash.fn = kill_group;
+  if (!p->ended) wf_after_wait(&p->leash, ctx);
 }
 
 // The child's ends of what is piped: pipes, of which the streams get our ends. 0 or an error.

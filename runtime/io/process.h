@@ -5,6 +5,7 @@
 #ifndef WF_IO_PROCESS_H
 #define WF_IO_PROCESS_H
 
+#include "conc/after.h"
 #include "io/event.h"
 #include "io/stream.h"
 
@@ -13,8 +14,8 @@ typedef struct wf_process_watcher wf_process_watcher;
 typedef struct wf_process {
   wf_event event;               // its end
   wf_process_watcher *watcher;  // while it runs
+  wf_after_call leash;          // kills it when the context ends that it was started under
   int pid;
-  int on_end;  // wf_vm_anchor: a function that is called with the end, and does not wait
   bool ended;
   int64_t code;
   int signal;
@@ -41,9 +42,8 @@ wf_process *wf_process_at(lua_State *L, int idx);
 // Starts it: 0, or a libuv error code, and then there is none. Raises nothing.
 int wf_process_start(wf_process *process, const wf_process_options *options);
 
-// Anchors the function on top of L's stack (popped), to be called with the end. Raises when memory
-// is out.
-void wf_process_on_end(lua_State *L, wf_process *process);
+// The end of the context kills it, with its group, until it has ended.
+void wf_process_bind(wf_process *process, wf_ctx *ctx);
 
 // Sends it a signal, or all of its session's first group: 0, or a libuv error code.
 int wf_process_kill(const wf_process *process, int signal, bool group);

@@ -115,15 +115,13 @@ static int l_process_kill(lua_State *L) {
   return 1;
 }
 
-// process_on_end(process, fn): fn is called when it ends, and does not wait. False: it has ended.
-static int l_process_on_end(lua_State *L) {
-  wf_process *p = process_at(L);
-  lua_settop(L, 2);
-  lua_pushboolean(L, !p->ended);
-  lua_insert(L, 2);
-  if (!p->ended) wf_process_on_end(L, p);
-  lua_settop(L, 2);
-  return 1;
+// process_bind(process, ctx): the end of the context kills it
+static int l_process_bind(lua_State *L) {
+  wf_ctx *ctx = wf_ctx_at(L, 2);
+  if (ctx == NULL) wf_raise(L, "the insides of a context were overwritten");
+  wf_ctx_look(L, ctx);
+  wf_process_bind(process_at(L), ctx);
+  return 0;
 }
 
 // kill_number(name) -> the number of any signal, 0: there is none of that name
@@ -141,7 +139,7 @@ void wf_lib_open_process(wf_vm *vm, lua_State *L) {
                                        {"process_wait", l_process_wait},
                                        {"process_result", l_process_result},
                                        {"process_kill", l_process_kill},
-                                       {"process_on_end", l_process_on_end},
+                                       {"process_bind", l_process_bind},
                                        {"kill_number", l_kill_number},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
