@@ -7,6 +7,7 @@ int main(int argc, char **argv) {
   static const oom_workload workloads[] = {{.name = "conn", .real = true},
                                            {.name = "datagram", .real = true},
                                            {.name = "files", .real = true},
-                                           {.name = "folders", .real = true, .every = 5}};
+                                           {.name = "folders", .real = true, .every = 5},
+                                           {.name = "process", .real = true, .every = 2}};
   return oom_main(workloads, sizeof workloads / sizeof workloads[0], argc, argv);
 }

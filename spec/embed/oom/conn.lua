@@ -101,15 +101,15 @@ local function close_all()
   for i = 1, n do kept[i]:close() end
 end
 
-local function check()
-  support.alone(close_all)
+local function check(panicked)
+  support.alone(panicked, close_all)
   local l = listen('unix', path)
   assert(talk('unix', l))
   l:close()
   l = listen('tcp', '127.0.0.1:0')
   assert(talk('tcp', l))
   l:close()
-  support.alone()
+  support.alone(panicked)
   os.remove(path)
 end
 

@@ -68,14 +68,14 @@ local function close_all()
   for i = 1, n do sockets[i]:close() end
 end
 
-local function check()
-  support.alone(close_all)
+local function check(panicked)
+  support.alone(panicked, close_all)
   local a, b = assert(net.udp '127.0.0.1:0'), assert(net.udp '127.0.0.1:0')
   assert(exchange(a, b))
   a:close()
   b:close()
   assert(look_up(DNS) and look_up(SYSTEM))
-  support.alone()
+  support.alone(panicked)
 end
 
 return work, check, true

@@ -65,8 +65,8 @@ local function work()
   call(fs.stat, WHOLE)
 end
 
-local function check()
-  support.alone()
+local function check(panicked)
+  support.alone(panicked)
   assert(fs.read_file(WHOLE) == expected.whole, 'the file is neither')
   for _, entry in ipairs(fs.list(dir)) do
     local name = entry.name

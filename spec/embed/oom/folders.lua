@@ -52,14 +52,14 @@ local function work()
   call(fs.remove, TREE, RECURSIVE)
 end
 
-local function check()
-  support.alone(function()
+local function check(panicked)
+  support.alone(panicked, function()
     if support.over and stop then stop() end
   end)
   fs.remove(FILE)
   assert(walk() == 4)
   watch()
-  support.alone()
+  support.alone(panicked)
   assert(fs.remove(dir, RECURSIVE))
 end
 

@@ -45,12 +45,15 @@ function M.call(fn, ...) return outcome(pcall(fn, ...)) end
 
 -- Until only main is left, where the clock is the machine's. After a panic of another task's the
 -- first function may still be on its way: release() is called until it has come to its end, and
--- ends what that may wait for.
-function M.alone(release)
+-- ends what that may wait for; but for the Future of a task whose failure there was no memory to
+-- tell of.
+function M.alone(panicked, release)
   local limit = weft.time.monotonic() + 5
-  while weft.ntasks() > 1 do
-    if weft.time.monotonic() > limit then error('somebody still waits: ' .. weft.stacks(), 0) end
+  while true do
     if release then release() end
+    local others = weft.ntasks() - 1
+    if others == 0 or panicked and #weft.leaks() == others then return end
+    if weft.time.monotonic() > limit then error('somebody still waits: ' .. weft.stacks(), 0) end
     collectgarbage()
     weft.sleep(0.001)
   end
