@@ -201,7 +201,7 @@ static void end_put(wf_shared *ch) {
   wf_brief_release(&ch->ring.put.lock);
 }
 
-// Likewise to take one.
+// Begins to take one, as begin_put.
 static wf_message *begin_take(wf_shared *ch, wf_shared_result *result) {
   *result = WF_SHARED_DONE;
   if (ch->limit == 0) return NULL;
