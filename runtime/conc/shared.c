@@ -17,8 +17,11 @@ enum { LOOK_NS = 500, MOST_LOOKS = WF_SIZE(10, 1), ENOUGH = 64 };
 
 static bool has_cores(const wf_message *m) { return m->parcel != NULL && m->parcel->ncores > 0; }
 
+// There is one.
 static void pop(wf_shared *ch, wf_message *m) {
-  *m = *wf_ring_first(&ch->ring);
+  const wf_message *slot = wf_ring_first(&ch->ring);
+  WF_ASSUME(slot != NULL);
+  *m = *slot;
   wf_ring_drop(&ch->ring);
   if (WF_UNLIKELY(has_cores(m))) {
     ch->carriers--;
@@ -26,8 +29,11 @@ static void pop(wf_shared *ch, wf_message *m) {
   }
 }
 
+// There is room for it.
 static void push(wf_shared *ch, const wf_message *m) {
-  *wf_ring_room(&ch->ring) = *m;
+  wf_message *slot = wf_ring_room(&ch->ring);
+  WF_ASSUME(slot != NULL);
+  *slot = *m;
   wf_ring_put(&ch->ring);
   if (WF_UNLIKELY(has_cores(m))) ch->carriers++;
 }
