@@ -161,12 +161,29 @@ local function use_up()
   for _ = 1, 16 do collectgarbage() end
 end
 
-local function count()
+-- A table of those who are served, as many as there are at once, has the room that it grew to, or
+-- has shrunk when it was full at a time when few were there. Here it comes from below: more are
+-- there at once than the next smaller size can hold.
+local function crowd()
+  local conns, size = {}, 1
+  while size < CLIENTS do size = size * 2 end
+  for i = 1, size + size / 8 do conns[i] = dial() end
+  while weft.ntasks() < #conns do weft.sleep(0.01) end
+  for _, conn in ipairs(conns) do conn:close() end
+end
+
+local function settle()
   local limit = time.monotonic() + 2 * PATIENCE
   repeat  -- until the server has seen the last of them go
     collectgarbage()
     weft.sleep(0.01)
   until weft.ntasks() == 2 or time.monotonic() > limit
+end
+
+local function count()
+  settle()
+  crowd()
+  settle()
   use_up()
   return { descriptors = descriptors(), tasks = weft.ntasks(),
     bytes = collectgarbage 'count' * 1024, resident = resident_kb() }
