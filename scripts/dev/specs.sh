@@ -76,7 +76,7 @@ tested() {
     shift
     logs=$(mktemp -d)
     if [[ $real_time == *" ${name%%,*} "* ]]; then
-        WEFT_COUNTS=/dev/null WEFT_MEMCHECK_LOGS=$logs \
+        WEFT_COUNTS=/dev/null WEFT_FAILURES=/dev/null WEFT_MEMCHECK_LOGS=$logs \
             counted "$name" "$dev/memcheck.sh" "$@" >/dev/null
     else
         WEFT_MEMCHECK_LOGS=$logs counted "$name" "$dev/memcheck.sh" "$@"
