@@ -36,6 +36,7 @@ typedef struct play {
   uint32_t polls;  // those who poll try again and again: with one side's lock (conc/shared.h)
 } play;
 
+static const wf_core_kind kind = {.size = sizeof(wf_shared), .empty = wf_shared_empty};
 static wf_runtime rt;
 static place places[THREADS];
 static play now;
@@ -232,7 +233,6 @@ static void open_places(void) {
 }
 
 static void run(uint32_t capacity, uint32_t closes_after, uint32_t polls) {
-  static const wf_core_kind kind = {.size = sizeof(wf_shared), .empty = wf_shared_empty};
   now = (play){.ch = wf_shared_new(&rt.mem, &kind, capacity, capacity),
                .closes_after = closes_after,
                .polls = polls};
@@ -281,8 +281,11 @@ static bool one_puts, saw_flag, was_blocked;
 static void meet(uint64_t times) {
   (void)wf_u64_fetch_add(&arrived, 1, WF_ACQ_REL);
   for (int i = 0; wf_u64_load(&arrived, WF_ACQUIRE) < 2 * times; i++) {
-    if (i < 1000) wf_pause();  // side by side, if the machine lets us
-    if (i >= 1000) (void)sched_yield();
+    if (i < 1000) {
+      wf_pause();  // side by side, if the machine lets us
+    } else {
+      (void)sched_yield();
+    }
   }
 }
 
@@ -315,7 +318,6 @@ static void *look_at_each_other(void *arg) {
 }
 
 static void run_looks(bool put) {
-  static const wf_core_kind kind = {.size = sizeof(wf_shared), .empty = wf_shared_empty};
   between = wf_shared_new(&rt.mem, &kind, 1, 1);
   CHECK(between != NULL);
   one_puts = put;

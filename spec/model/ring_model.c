@@ -104,10 +104,10 @@ static void finish(void) {
   }
 
 static const model_scenario scenarios[] = {
-    SCENARIO(2, false, "++++", "----"),    SCENARIO(3, false, "++", "+", "--"),
-    SCENARIO(3, false, "+++", "--", "-"),  SCENARIO(3, false, "++", "--", "g"),
-    SCENARIO(3, false, "++", "-", "cc"),   SCENARIO(2, false, "++++++", "------"),
-    SCENARIO(3, true, "+++", "---", "g-"), SCENARIO(3, true, "+++", "++", "---"),
+    SCENARIO(2, false, "++++", "----"),     SCENARIO(3, false, "++", "+", "--"),
+    SCENARIO(3, false, "+++", "--", "-"),   SCENARIO(3, false, "++", "--", "g"),
+    SCENARIO(2, false, "++++++", "------"), SCENARIO(3, true, "+++", "---", "g-"),
+    SCENARIO(3, true, "+++", "++", "---"),
 };
 
 int main(void) { return model_main(scenarios, (int)(sizeof(scenarios) / sizeof(*scenarios))); }
