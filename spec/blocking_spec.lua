@@ -120,8 +120,9 @@ describe('blocking', function()
       local function threads() return #weft.fs.list '/proc/self/task' end
       local calls, before = {}, threads()
       for i = 1, 5 do calls[i] = weft.async(weft.blocking, os.execute, 'sleep 0.1') end
+      local most = 0
+      repeat most = math.max(most, threads()) until calls[5]:done():is_closed()
       for i = 1, 5 do calls[i]:await() end
-      local most = threads()
       weft.blocking(function(name)
         local held = newproxy(true)
         getmetatable(held).__gc = function()
@@ -141,7 +142,19 @@ describe('blocking', function()
       weft.sleep(1)
       print('goes on', most - before >= 5)
       while threads() > before do weft.sleep(1e-3) end
-    ]], 'goes on\ttrue\n', { '--clock=virtual' })
+    ]], 'goes on\ttrue\n', { '--clock=virtual', '--workers=1' })  -- or one could get a thread
+  end)
+
+  it('threads that end do not lose their VM to who moves the clock meanwhile', function()
+    prints([[
+      for round = 1, 20 do
+        local calls = {}
+        for i = 1, 3 do calls[i] = weft.async(weft.blocking, function() return 1 end) end
+        for i = 1, 3 do calls[i]:await() end
+        for _ = 1, 200 do weft.sleep(1e-3) end
+      end
+      print 'there'
+    ]], 'there\n', { '--clock=virtual' })
   end)
 
   it('may spawn tasks, which other threads run', function()

@@ -24,7 +24,7 @@ static int l_go(lua_State *L) {
 // yield() -> true
 static int l_yield(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
-  (void)wf_ctx_is_over(L, wf_scope_node(vm));
+  if (WF_UNLIKELY(vm->own != NULL)) (void)wf_ctx_is_over(L, wf_scope_node(vm));
   wf_check_can_park(vm, L, "yield");
   lua_pushboolean(L, 1);
   return wf_pass(vm, L, 1);

@@ -2,16 +2,18 @@
 #include "sched/turn.h"
 
 #include "base/check.h"
+#include "base/size.h"
 #include "sched/runtime.h"
 #include "sched/workers.h"
 
 enum {
-  SHARE_NS = 10000000,     // isolated tasks of a busy worker wait at most that long for a turn
-  SEARCH_NS = 30000,       // look for work for that long before sleeping: a wake-up costs as much
-  LINGER_NS = 5000000000,  // a thread for blocking calls that has none ends after that
-  CHECK_NS = 1000000000,   // between two looks at the quota
-  OLDEST_EVERY = 61,       // a worker's own oldest portable task, so that none waits for ever
-  START_EVERY = 16,        // rounds of ready tasks until another portable one is started
+  SHARE_NS = 10000000,  // isolated tasks of a busy worker wait at most that long for a turn
+  SEARCH_NS = 30000,    // look for work for that long before sleeping: a wake-up costs as much
+  // A thread for blocking calls that has none ends after that.
+  LINGER_NS = WF_SIZE(5000000000, 1000000),
+  CHECK_NS = 1000000000,  // between two looks at the quota
+  OLDEST_EVERY = 61,      // a worker's own oldest portable task, so that none waits for ever
+  START_EVERY = 16,       // rounds of ready tasks until another portable one is started
 };
 
 // A changed quota: surplus workers take no new work, and are not woken for any. Whoever comes by
@@ -206,21 +208,27 @@ static void follow_time(wf_worker *w) {
   if (wf_worker_has_two(w)) wf_clock_advance_to(&w->isolated->clock, now);
 }
 
-// Everybody else is quiet: their timers can be looked at. False: there are none.
+static uint64_t next_timer_locked(const wf_worker *other) {
+  return other == NULL || other->retired ? WF_NEVER : wf_worker_next_timer(other);
+}
+
+// Everybody else is quiet: their timers can be looked at, if their VMs are still there. False:
+// there are none.
 static bool move_time(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
   uint64_t next = WF_NEVER;
+  // All are looked at before one is woken: it may give another one work.
+  wf_lock_acquire(&workers->timers);
   for (uint32_t i = 0; i < workers->places; i++) {
-    if (workers->list[i] == NULL) continue;
-    uint64_t its = wf_worker_next_timer(workers->list[i]);
+    uint64_t its = next_timer_locked(workers->list[i]);
     if (its < next) next = its;
   }
-  if (next == WF_NEVER) return false;
-  // All are looked at before one is woken: it may give another one work.
   for (uint32_t i = 0; i < workers->places; i++) {
     wf_worker *other = workers->list[i];
-    if (other != NULL) other->due = other != w && wf_worker_next_timer(other) <= next;
+    if (other != NULL) other->due = other != w && next_timer_locked(other) <= next;
   }
+  wf_lock_release(&workers->timers);
+  if (next == WF_NEVER) return false;
   // Release: a quiet worker may be up by a waker's late call, and its timers have been looked at.
   wf_u64_store(&workers->virtual_ns, next, WF_RELEASE);
   follow_time(w);

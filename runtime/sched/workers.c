@@ -66,6 +66,12 @@ static void put_to_sleep(wf_workers *workers, wf_worker *w) {
   wf_turn_rest(w);
 }
 
+void wf_workers_set_retired_locked(wf_workers *workers, wf_worker *w, bool retired) {
+  wf_lock_acquire(&workers->timers);
+  w->retired = retired;
+  wf_lock_release(&workers->timers);
+}
+
 static void *thread_main(void *arg) {
   wf_worker *w = arg;
   wf_workers *workers = w->rt->workers;
@@ -77,7 +83,7 @@ static void *thread_main(void *arg) {
   wf_lock_acquire(&workers->lock);
   wf_store_relaxed(&w->started, false);  // pairs with wake
   if (w->retired) {                      // as it was before its thread was started
-    w->retired = false;
+    wf_workers_set_retired_locked(workers, w, false);
     put_to_sleep(workers, w);
   }
   workers->running--;
@@ -234,6 +240,7 @@ bool wf_workers_open(wf_runtime *rt) {
   wf_u64_init(&workers->quiescent, 0);
   wf_u64_init(&workers->stopping, 0);
   wf_lock_init(&workers->lock, WF_RANK_RUNTIME);
+  wf_lock_init(&workers->timers, WF_RANK_LEAF);
   wf_list_init(&workers->calls);
   wf_lock_cond_init(&workers->changed);
   rt->workers = workers;
@@ -297,6 +304,7 @@ void wf_workers_close(wf_runtime *rt) {
   }
   wf_idle_close(&workers->idle);
   (void)pthread_cond_destroy(&workers->changed);
+  wf_lock_close(&workers->timers);
   wf_lock_close(&workers->lock);
   wf_deque_close(&rt->worker.deque);
   wf_crates_close(&rt->worker.crates);

@@ -43,6 +43,9 @@ typedef struct wf_workers {
   int thread_error;  // errno of the last thread that could not be created
   wf_link calls;     // of weft.blocking, that wait for a place, in order
   uint64_t busy;     // places that have one: a bit each, from `count` on
+  // While somebody looks at the timers of others: nobody's VM goes, who may be up again of himself
+  // (wf_turn's LINGER_NS). WF_RANK_LEAF.
+  wf_lock timers;
 } wf_workers;
 
 // Makes the workers ready, if they are not yet. False: no memory, or no descriptors. Worker 0.
@@ -84,5 +87,8 @@ bool wf_workers_push(struct wf_runtime *rt, wf_worker *from, wf_portable *item);
 
 // Gives the place its worker and its thread, if it has none. 0 or an errno. The lock is held.
 int wf_workers_start_locked(wf_workers *workers, uint32_t index);
+
+// Whether its thread is about to end, and its VM to go. The lock is held.
+void wf_workers_set_retired_locked(wf_workers *workers, wf_worker *w, bool retired);
 
 #endif

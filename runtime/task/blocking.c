@@ -88,7 +88,7 @@ bool wf_blocking_retire(wf_worker *w) {
   wf_workers *workers = w->rt->workers;
   wf_lock_acquire(&workers->lock);
   bool free = (workers->busy & bit_of(workers, w)) == 0;
-  if (free) w->retired = true;
+  if (free) wf_workers_set_retired_locked(workers, w, true);
   wf_lock_release(&workers->lock);
   return free;
 }
