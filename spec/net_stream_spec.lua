@@ -13,6 +13,39 @@ local proc = require 'support.proc'
 local with_pair = s.with_pair
 
 describe('reading', function()
+  -- Who waits reads what has come when it runs, and then it may have gone.
+  it('waits on when another process, or C, has been faster', function()
+    local child = weft.process.start { proc.bin, '-e', [[
+      local weft, ffi = require 'weft', require 'ffi'
+      io.stdout:setvbuf 'no'
+      ffi.cdef 'long read(int fd, void *to, size_t n);'
+      local id
+      local a = weft.async(function()
+        id = weft.id()
+        return weft.stdin:read()
+      end)
+      local function waits()
+        for _, task in ipairs(weft.tasks()) do
+          if task.id == id then return task.state == 'IO wait' end
+        end
+      end
+      repeat weft.yield() until waits()
+      repeat weft.yield() until not waits()
+      local to = ffi.new 'char[1]'
+      local n = tonumber(ffi.C.read(0, to, 1))
+      print(n, n > 0 and ffi.string(to, n))
+      repeat weft.yield() until waits() or a:done():is_closed()
+      print(waits())
+      print(a:await())
+    ]], stdin = 'pipe', stdout = 'pipe' }
+    child.stdin:write 'x'
+    assert.are.equal('1\tx', child.stdout:read_line())
+    assert.are.equal('true', child.stdout:read_line())
+    child.stdin:write 'y'
+    assert.are.equal('y', child.stdout:read_line())
+    child:wait()
+  end)
+
   it('gives what has come, at most max bytes', function()
     with_pair(function(a, b)
       assert.is_true(a:write('hello'))

@@ -184,6 +184,16 @@ wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, 
   return r;
 }
 
+static void stop(wf_stream *s) {
+  if (!s->reading) return;
+  s->reading = false;
+  (void)uv_read_stop(&s->h.uv->u.stream);
+}
+
+static wf_task *first_reader(const wf_stream *s) {
+  return wf_container_of(s->readers.next, wf_waiter, link)->task;
+}
+
 // What the task wants, the first of the readers or the one that has just been served.
 static const wf_want *want_of(wf_stream *s, const wf_task *task, lua_State *L) {
   if (s->want_of != task->id) {
@@ -200,58 +210,6 @@ void wf_intake_expect(wf_stream *s, const wf_task *task, const wf_want *want) {
   } else if (s->want_of == task->id) {
     s->want_of = 0;  // it wanted something else the last time
   }
-}
-
-wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code) {
-  wf_want want = *want_of(s, s->h.obj.vm->current, L);  // serving others changes it
-  s->due = false;
-  if (!wf_stream_is_open(s)) {
-    *code = WF_IO_CLOSED;
-    return WF_INTAKE_CODE;
-  }
-  s->scanned = 0;
-  wf_intake_result r = result(L, s, &want, code);
-  if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
-  return r;
-}
-
-wf_want wf_intake_want(lua_State *L, int first) {
-  wf_want want = {.mode = (wf_read_mode)lua_tointeger(L, first)};
-  double n = lua_tonumber(L, first + 1);
-  want.n = n < (double)(SIZE_MAX / 4) ? (size_t)n : SIZE_MAX / 4;
-  if (want.mode == WF_READ_LINE) {
-    want.sep = "\n";
-    want.sep_size = 1;
-  } else if (want.mode == WF_READ_UNTIL) {
-    want.sep = lua_tolstring(L, first + 2, &want.sep_size);
-  }
-  return want;
-}
-
-void wf_intake_serve(wf_stream *s) {
-  wf_obj_ref(&s->h.obj);
-  while (!s->due && !wf_list_empty(&s->readers)) {
-    wf_task *task = wf_container_of(s->readers.next, wf_waiter, link)->task;
-    const wf_want *want = want_of(s, task, task->at);
-    size_t bytes;
-    int code;
-    if (s->scanned_by != task->id) s->scanned = 0;
-    s->scanned_by = task->id;
-    if (!answer(s, want, &bytes, &code) && code == 0) break;
-    s->due = wf_handle_wake(&s->readers, 0);
-  }
-  wf_stream_settle(s);
-  wf_obj_unref(&s->h.obj);
-}
-
-// libuv's side ---------------------------------------------------------------------------------
-
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-  (void)suggested;
-  wf_stream *s = (wf_stream *)wf_uv_owner(handle);
-  *buf = uv_buf_init(NULL, 0);
-  if (!make_room(s)) return;
-  *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
 }
 
 // A little in a big block moves to a small one, as of a thousand streams each may have a little;
@@ -279,15 +237,108 @@ static void fit(wf_stream *s) {
   s->capacity = capacity;
 }
 
-static void stop(wf_stream *s) {
-  if (!s->reading) return;
-  s->reading = false;
-  (void)uv_read_stop(&s->h.uv->u.stream);
+// Reads what was left. Somebody else may have been there first: a child has the same descriptor.
+static wf_intake_result read_left(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
+  ssize_t n;
+  if (!make_room(s)) {
+    *code = UV_ENOMEM;
+    return WF_INTAKE_CODE;
+  }
+  do {
+    n = read(wf_stream_fd(s), s->buf, s->capacity);
+  } while (n < 0 && errno == EINTR);
+  int error = errno;
+  if (n > 0) {
+    s->end = (size_t)n;
+  } else {
+    release(s);
+    if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) return WF_INTAKE_WAIT;
+    s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(error);
+    stop(s);
+  }
+  wf_intake_result r = result(L, s, want, code);
+  if (s->buf != NULL) fit(s);
+  return r;
+}
+
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code) {
+  wf_want want = *want_of(s, s->h.obj.vm->current, L);  // serving others changes it
+  bool left = s->left;
+  if (left) s->h.obj.vm->blocks.left--;
+  s->due = s->left = false;
+  if (!wf_stream_is_open(s)) {
+    *code = WF_IO_CLOSED;
+    return WF_INTAKE_CODE;
+  }
+  s->scanned = 0;
+  wf_intake_result r = left ? read_left(L, s, &want, code) : result(L, s, &want, code);
+  if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
+  return r;
+}
+
+wf_want wf_intake_want(lua_State *L, int first) {
+  wf_want want = {.mode = (wf_read_mode)lua_tointeger(L, first)};
+  double n = lua_tonumber(L, first + 1);
+  want.n = n < (double)(SIZE_MAX / 4) ? (size_t)n : SIZE_MAX / 4;
+  if (want.mode == WF_READ_LINE) {
+    want.sep = "\n";
+    want.sep_size = 1;
+  } else if (want.mode == WF_READ_UNTIL) {
+    want.sep = lua_tolstring(L, first + 2, &want.sep_size);
+  }
+  return want;
+}
+
+void wf_intake_serve(wf_stream *s) {
+  wf_obj_ref(&s->h.obj);
+  while (!s->due && !wf_list_empty(&s->readers)) {
+    wf_task *task = first_reader(s);
+    const wf_want *want = want_of(s, task, task->at);
+    size_t bytes;
+    int code;
+    if (s->scanned_by != task->id) s->scanned = 0;
+    s->scanned_by = task->id;
+    if (!answer(s, want, &bytes, &code) && code == 0) break;
+    s->due = wf_handle_wake(&s->readers, 0);
+  }
+  wf_stream_settle(s);
+  wf_obj_unref(&s->h.obj);
+}
+
+// libuv's side ---------------------------------------------------------------------------------
+
+// Whether what has come is left where it is for the first reader, who reads when it runs.
+static bool is_left(const wf_stream *s) {
+  if (s->left) return true;
+  if (s->due || s->buf != NULL || wf_list_empty(&s->readers)) return false;
+  return s->want_of == first_reader(s)->id && s->want.mode == WF_READ_SOME &&
+         s->h.uv->u.handle.type != UV_TTY;  // one may be used by others too, and block
+}
+
+static void leave(wf_stream *s) {
+  if (s->left) return;
+  wf_obj_ref(&s->h.obj);
+  s->left = s->due = wf_handle_wake(&s->readers, 0);
+  if (s->left) s->h.obj.vm->blocks.left++;
+  wf_stream_settle(s);
+  wf_obj_unref(&s->h.obj);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+  (void)suggested;
+  wf_stream *s = (wf_stream *)wf_uv_owner(handle);
+  *buf = uv_buf_init(NULL, 0);
+  if (is_left(s) || !make_room(s)) return;
+  *buf = uv_buf_init(s->buf + s->end, (unsigned)(s->capacity - s->end));
 }
 
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
   (void)buf;
   wf_stream *s = (wf_stream *)wf_uv_owner(stream);
+  if (n == UV_ENOBUFS && is_left(s)) {
+    leave(s);
+    return;
+  }
   if (n > 0) s->end += (size_t)n;
   fit(s);
   if (n == 0) return;

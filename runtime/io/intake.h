@@ -3,6 +3,11 @@
 // takes it; libuv reads ahead, as starting and stopping costs more than a read, until there is as
 // much as WF_STREAM_AHEAD that nobody has asked for: then it stops, and the peer has to wait.
 //
+// Who waits for just anything is woken when something comes, and reads it itself when it runs
+// (`left`): the bytes are in the processor's caches then, and one block is enough for all streams.
+// (Echo of 16 KiB on 64 connections 9.1 -> 7.2 us, on 1,000 17 -> 11; of 64 bytes the same.)
+// Until these tasks have run the loop is not asked for more: it would tell of them again.
+//
 // A reader that has been woken (`due`) takes its bytes when it runs; until then nobody else does.
 // Symbols: wf_intake
 #ifndef WF_IO_INTAKE_H
@@ -20,8 +25,8 @@ typedef enum wf_intake_result {
 // when memory is out, and then nothing has been taken.
 wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code);
 
-// The same for the reader that has been woken: there is something. Its want lies on the stack from
-// 2 on.
+// The same for the reader that has been woken: there is something, unless somebody else has read
+// what was left. Its want lies on the stack from 2 on.
 wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code);
 
 // The task is about to queue for that: so nobody has to look for it on its stack.

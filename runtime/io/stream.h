@@ -54,7 +54,8 @@ typedef struct wf_stream {
   uint64_t scanned_by;  // as far as that task is concerned
   int end_code;         // what comes after the buffer: 0, UV_EOF or an error
   bool reading;         // libuv reads, or a thread does
-  bool due;             // the first reader has been woken and has not taken its bytes yet
+  bool due;             // the first reader has been woken and has not taken its bytes yet,
+  bool left;            // and the system still has them: it reads them itself
   // Writing.
   struct wf_out *out;  // what libuv has of a write that did not go out at once
   bool connecting;

@@ -75,12 +75,15 @@ static int l_stream_read(lua_State *L) {
   return wf_door_io_park(L, s, WF_STREAM_READ, waiter, 5);
 }
 
-// stream_take(c, mode, n, sep) -> string; false, code
+// stream_take(c, mode, n, sep) -> string; true: there is nothing after all; false, code
 static int l_stream_take(lua_State *L) {
   wf_stream *s = wf_door_stream(L, "read");
   int code = 0;
-  if (wf_intake_take(L, s, &code) == WF_INTAKE_BYTES) return 1;
-  return wf_door_io_code(L, code);
+  switch (wf_intake_take(L, s, &code)) {
+    case WF_INTAKE_BYTES: return 1;
+    case WF_INTAKE_WAIT: lua_pushboolean(L, 1); return 1;
+    default: return wf_door_io_code(L, code);
+  }
 }
 
 // Checks what is to be written; numbers become strings. The context that comes last, or NULL; it

@@ -94,6 +94,7 @@ typedef struct wf_preempt {
 typedef struct wf_blocks {
   char *free;  // a list
   uint32_t kept, used;
+  uint32_t left;  // streams whose bytes the system has until a task that is ready reads them
 } wf_blocks;
 
 typedef struct wf_vm {

@@ -9,7 +9,7 @@
 #include "sched/turn.h"
 #include "sched/workers.h"
 
-enum { POLL_NS = 100000, TURN_NS = 10000000 };
+enum { POLL_NS = 100000, LEFT_NS = 10000000, TURN_NS = 10000000 };
 
 static void fire_timers(wf_vm *vm) {
   vm->now_ns = wf_clock_now(&vm->clock);
@@ -34,7 +34,8 @@ uint64_t wf_worker_next_timer(const wf_worker *worker) {
 static void poll_loop(wf_worker *worker, const wf_vm *vm) {
   if (!wf_loop_pending(&worker->loop)) return;
   uint64_t now = vm->clock.is_virtual ? wf_clock_machine_ns() : vm->now_ns;
-  if (now - worker->polled_ns < POLL_NS) return;
+  // Whoever it has woken to read comes first, and would be told of again (io/intake.h).
+  if (now - worker->polled_ns < (vm->blocks.left != 0 ? LEFT_NS : POLL_NS)) return;
   worker->polled_ns = now;
   wf_loop_turn(&worker->loop);
 }

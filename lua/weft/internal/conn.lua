@@ -53,8 +53,11 @@ end
 
 local function some(self, mode, n, sep, ctx)
   local stream = core(self)
-  local data, err, mark = read(stream, mode, n, sep, ctx)
-  if data == true then data, err = take(stream, mode, n, sep) end
+  local data, err, mark
+  repeat
+    data, err, mark = read(stream, mode, n, sep, ctx)
+    if data == true then data, err = take(stream, mode, n, sep) end
+  until data ~= true
   if data then return data end
   if data == false and err == TOO_LONG then
     return nil, mode == LINE and "line too long" or "too long"
