@@ -15,6 +15,7 @@ local with_pair = s.with_pair
 describe('reading', function()
   -- Who waits reads what has come when it runs, and then it may have gone.
   it('waits on when another process, or C, has been faster', function()
+    if proc.torture() then pending 'there the task itself may be the faster one' end
     local child = weft.process.start { proc.bin, '-e', [[
       local weft, ffi = require 'weft', require 'ffi'
       io.stdout:setvbuf 'no'
