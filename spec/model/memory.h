@@ -83,6 +83,11 @@ void memory_plain_write(int thread, memory_plain *plain);
 void memory_remember(int thread, uint64_t what);
 void memory_forget(int thread, uint64_t variables);
 
+// A thread has found a lock taken, which tells it nothing else; it waits for it, as if it had not
+// looked.
+void memory_find_taken(int thread);
+void memory_wait_instead(int thread);
+
 // Of all that can still make a difference to the threads named (a bit each). The same
 // key: the same can happen from here on.
 uint64_t memory_key(unsigned threads, const memory_gate *const *gates, int gate_count);
