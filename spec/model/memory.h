@@ -28,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CELLS = 64, MESSAGES = 48, THREADS = 5, MAIN = THREADS - 1 };
+enum { CELLS = 64, MESSAGES = 72, THREADS = 5, MAIN = THREADS - 1 };
 
 typedef struct knowledge {
   uint8_t seen[CELLS];     // cell -> message

@@ -20,12 +20,14 @@ enum { MOST_THREADS = VALUES_MAIN };
 //   r  receives, and waits if it has to; j without a try first; p as compiled code does; b gives
 //      up as soon as it waits
 //   y  receives if it can at once: Y has to, q finds it closed and empty
-//   S  receives from either; X sends to the first or receives from the second, Z the other way
+//   S  receives from either; X sends to the first or receives from the second, Z the other way;
+//      B receives from the first, which is there twice; M sends to the first or receives from it
 //   c  closes; e with an error; d drops what is buffered
 //   l k x g  looks: at the length, whether it is closed, at its error, at the cores that it holds
 //   h  has all locks for a moment
 //   >0 to >2  wakes that thread; z sleeps until then
 //   f F  sets the flag; looks whether it is set
+//   C R  looks whether it could receive, or send; w waits a little for values, and for room
 typedef struct plan {
   const char *threads[MOST_THREADS];
   uint32_t limits[CHANNELS];
@@ -40,12 +42,24 @@ static void count(wf_core *core, void *arg) {
   if (core == users_core) ++*(uint32_t *)arg;
 }
 
+// Who waits to send does not wait beside who waits to receive, unless it is one.
+static bool nobody_could_meet(const wf_shared *ch) {
+  for (const wf_link *r = ch->recvq.next; r != &ch->recvq; r = r->next) {
+    const wf_remote *wait = wf_container_of(r, wf_remote_place, link)->wait;
+    for (const wf_link *s = ch->sendq.next; s != &ch->sendq; s = s->next) {
+      if (wf_container_of(s, wf_remote_place, link)->wait != wait) return false;
+    }
+  }
+  return true;
+}
+
 // The invariants, under all locks.
 static void check(const wf_shared *ch) {
   bool receivers = !wf_list_empty(&ch->recvq), senders = !wf_list_empty(&ch->sendq);
   uint32_t n = wf_ring_count(&ch->ring);
   MODEL_CHECK(n <= ch->limit && n <= ch->ring.size);
-  MODEL_CHECK(!receivers || (n == 0 && !senders && !ch->closed));
+  MODEL_CHECK(nobody_could_meet(ch));
+  MODEL_CHECK(!receivers || (n == 0 && !ch->closed));
   MODEL_CHECK(!senders || (n == ch->limit && !ch->closed));
   MODEL_CHECK(!ch->calm || (!receivers && !senders && ch->carriers == 0));
 }
@@ -55,6 +69,12 @@ static void look(wf_shared *ch, char what) {
   switch (what) {
     case 'l': MODEL_CHECK(wf_shared_len(ch) <= ch->limit); break;
     case 'k': (void)wf_shared_is_closed(ch); break;
+    case 'C': users_found[users_me()] = wf_shared_can_recv(ch); break;
+    case 'R': users_found[users_me()] = wf_shared_can_send(ch); break;
+    case 'w':
+      (void)wf_shared_linger(ch, false);
+      (void)wf_shared_linger(ch, true);
+      break;
     case 'x':
       if (wf_shared_error(ch) != NULL) MODEL_CHECK(wf_shared_error(ch)->parcel->ncores == 0);
       break;
@@ -103,7 +123,9 @@ static void act(wf_shared *ch, const char **s, int at) {
     case 'q': users_try_recv(ch, what); break;
     case 'S':
     case 'X':
-    case 'Z': users_select(what, at); break;
+    case 'Z':
+    case 'B':
+    case 'M': users_select(what, at); break;
     case 'c':
     case 'e': users_close(ch, what); break;
     case '>': model_wake(*++*s - '0'); break;
@@ -225,6 +247,8 @@ static const model_scenario scenarios[] = {
     PLAY(1, 0, 0, "oo", "r"),
     PLAY(1, 0, 0, "oo", "y", "d"),
     PLAY(1, 0, 0, "nn", "p", "hl"),
+    PLAY(3, 0, 2, "nn", "p", "h"),
+    PLAY(1, 0, 1, "np", "p", "w"),
     PLAY(1, 0, 0, "s", "e", "kx"),
     // Selects.
     PLAY(1, 1, 0, "s'n", "SS"),
@@ -236,6 +260,11 @@ static const model_scenario scenarios[] = {
     PLAY(0, 0, 0, "Z", "Z"),
     PLAY(1, 1, 1, "X", "'nr"),
     PLAY(0, 0, 0, "X", "Z", "c"),
+    PLAY(0, 0, 0, "s", "s", "BB"),
+    PLAY(1, 0, 0, "B", "s"),
+    PLAY(0, 0, 0, "M", "M"),
+    PLAY(0, 0, 0, "M", "s", "r"),
+    PLAY(0, 0, 0, "M", "b", "a"),
     // What has happened before is seen, and two that look at each other's doing do not both miss
     // it.
     PLAY(1, 0, 0, "s>1", "zY"),
@@ -247,6 +276,8 @@ static const model_scenario scenarios[] = {
     PLAY(0, 0, 0, "e>1", "zuqx"),
     PLAY(1, 0, 0, "nF", "fy"),
     PLAY(1, 0, 1, "pF", "ft"),
+    PLAY(1, 0, 0, "sF", "fC"),
+    PLAY(1, 0, 1, "rF", "fR"),
     PLAY(1, 0, 0, "nF", "fy", "b"),
     PLAY(1, 0, 1, "pF", "ft", "a"),
     // More of the same.
@@ -259,6 +290,7 @@ static const model_scenario scenarios[] = {
     LONG(1, 0, 0, "nsc", "a", "rr"),
     LONG(2, 0, 0, "mn", "pr", "ghg"),
     LONG(0, 0, 0, "X", "Z", "S"),
+    LONG(0, 0, 0, "M", "M", "M"),
     LONG(1, 1, 1, "X", "'nS", "Z"),
     LONG(0, 1, 0, "ss", "'ns", "SSr"),
 };

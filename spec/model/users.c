@@ -202,11 +202,11 @@ static bool try_cases(const wf_case *cases, wf_message *value) {
 
 void users_select(char what, int at) {
   stub_worker *w = mine();
-  bool sends = what != 'S', turned = what == 'Z';
+  bool sends = what == 'X' || what == 'Z' || what == 'M';
   if (sends) w->message = make('s');
   const wf_case cases[CHANNELS] = {
-      {.ch = &stubs[turned], .value = sends},
-      {.ch = &stubs[!turned]},
+      {.ch = &stubs[what == 'Z'], .value = sends},
+      {.ch = &stubs[what == 'S' || what == 'X']},
   };
   for (;;) {
     users_forget(at);

@@ -71,11 +71,11 @@ uint64_t watch_key(void) {
   return sum;
 }
 
-// The calls, under their names for the linker -------------------------------------------------
+// The calls -----------------------------------------------------------------------------------
 
-#define ON_ACCESS(what, size, name)                          \
-  void watch_##name(const void *p) __asm__("__tsan_" #name); \
-  void watch_##name(const void *p) { watch_##what(p, size); }
+#define ON_ACCESS(what, size, name)  \
+  void __tsan_##name(const void *p); \
+  void __tsan_##name(const void *p) { watch_##what(p, size); }
 #define ON_ACCESSES(size)                     \
   ON_ACCESS(read, size, read##size)           \
   ON_ACCESS(write, size, write##size)         \
@@ -88,40 +88,41 @@ ON_ACCESSES(4)
 ON_ACCESSES(8)
 ON_ACCESSES(16)
 
-void watch_read_range(const void *p, size_t size) __asm__("__tsan_read_range");
-void watch_read_range(const void *p, size_t size) { watch_read(p, size); }
-void watch_write_range(const void *p, size_t size) __asm__("__tsan_write_range");
-void watch_write_range(const void *p, size_t size) { watch_write(p, size); }
+void __tsan_read_range(const void *p, size_t size);
+void __tsan_read_range(const void *p, size_t size) { watch_read(p, size); }
+void __tsan_write_range(const void *p, size_t size);
+void __tsan_write_range(const void *p, size_t size) { watch_write(p, size); }
 
-void watch_init(void) __asm__("__tsan_init");
-void watch_init(void) {}
-void watch_enter(void *caller) __asm__("__tsan_func_entry");
-void watch_enter(void *caller) { (void)caller; }
-void watch_leave(void) __asm__("__tsan_func_exit");
-void watch_leave(void) {}
+void __tsan_init(void);
+void __tsan_init(void) {}
+void __tsan_func_entry(void *caller);
+void __tsan_func_entry(void *caller) { (void)caller; }
+void __tsan_func_exit(void);
+void __tsan_func_exit(void) {}
 
-// clang makes these of memcpy and what becomes that, such as an assignment of a struct, or, before
-// 16, lets it be; then they are put there by the linker.
-#if defined(__clang__)
-#define ON_BYTES(prefix, copy, set, move)                                                \
-  void *watch_##copy(void *to, const void *from, size_t size) __asm__(prefix "memcpy");  \
-  void *watch_##copy(void *to, const void *from, size_t size) {                          \
-    watch_read(from, size);                                                              \
-    watch_write(to, size);                                                               \
-    return real_memmove(to, from, size);                                                 \
-  }                                                                                      \
-  void *watch_##move(void *to, const void *from, size_t size) __asm__(prefix "memmove"); \
-  void *watch_##move(void *to, const void *from, size_t size) {                          \
-    return watch_##copy(to, from, size);                                                 \
-  }                                                                                      \
-  void *watch_##set(void *p, int c, size_t size) __asm__(prefix "memset");               \
-  void *watch_##set(void *p, int c, size_t size) {                                       \
-    watch_write(p, size);                                                                \
-    return real_memset(p, c, size);                                                      \
+// clang has no calls for ranges. It calls memcpy and its like, also for an assignment of a struct:
+// under their own names, which the linker then leads here, or from 16 on under tsan's.
+#ifdef MODEL_WRAPS
+#define ON_BYTES(prefix)                                                                          \
+  void *prefix##memcpy(void *to, const void *from, size_t size);                                  \
+  void *prefix##memcpy(void *to, const void *from, size_t size) { return copy(to, from, size); }  \
+  void *prefix##memmove(void *to, const void *from, size_t size);                                 \
+  void *prefix##memmove(void *to, const void *from, size_t size) { return copy(to, from, size); } \
+  void *prefix##memset(void *p, int c, size_t size);                                              \
+  void *prefix##memset(void *p, int c, size_t size) {                                             \
+    watch_write(p, size);                                                                         \
+    return __real_memset(p, c, size);                                                             \
   }
 
-void *real_memmove(void *to, const void *from, size_t size) __asm__("__real_memmove");
-void *real_memset(void *p, int c, size_t size) __asm__("__real_memset");
-ON_BYTES("__tsan_", copy, set, move)
-ON_BYTES("__wrap_", wrap_copy, wrap_set, wrap_move)
+void *__real_memmove(void *to, const void *from, size_t size);
+void *__real_memset(void *p, int c, size_t size);
+
+static void *copy(void *to, const void *from, size_t size) {
+  watch_read(from, size);
+  watch_write(to, size);
+  return __real_memmove(to, from, size);
+}
+
+ON_BYTES(__wrap_)
+ON_BYTES(__tsan_)
 #endif
