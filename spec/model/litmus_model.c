@@ -162,6 +162,13 @@ static void two_locks(int t) {
   if (astray) watch_read(data, sizeof(*data));
 }
 
+static void for_ever(int t) {
+  do {
+    model_forget((uint64_t)t);
+    wf_fence();
+  } while (wf_u64_load(&x, WF_RELAXED) == 0);
+}
+
 static void check_data(void) {
   MODEL_CHECK(*data == 2);
   wf_mem_free(&model_mem, data, 2 * sizeof(*data));
@@ -230,6 +237,7 @@ static void races_are_found(void) {
   by_update = false;
   expect("stores do not", !explore("RS", 3, release_sequence, nothing));
   expect("sleep and wake", explore("sleep", 2, sleepers, nothing));
+  expect("an end is missed", !explore("no end", 2, for_ever, nothing));
 }
 
 static void locks_are_waited_for(void) {

@@ -53,6 +53,7 @@ static char complaint[400];
 static const char *where = "";
 static step path[PATH];
 static int path_length;
+static uint64_t ends;       // paths that came to one
 static int last, switches;  // the thread that has run last, and how many were interrupted
 
 _Noreturn void model_fail(const char *format, ...) {
@@ -390,6 +391,7 @@ static void finish(void) {
     }
     memory_end(i);
   }
+  ends++;
   self = MAIN;
   where = "finish";
   scenario->finish();
@@ -437,7 +439,7 @@ bool model_explore(const model_scenario *s) {
   static uint64_t runs;
   scenario = s;
   path_length = 0;
-  runs = 0;
+  runs = ends = 0;
   states_clear();
   double start = seconds();
   if (setjmp(given_up) != 0) {
@@ -460,6 +462,7 @@ bool model_explore(const model_scenario *s) {
       states_clear();
     }
   } while (learned || next_path());
+  if (ends == 0) model_fail("goes on for ever");
   (void)printf("%-62s %9llu states %6.2f s\n", s->name, (unsigned long long)states_count(),
                seconds() - start);
   return true;

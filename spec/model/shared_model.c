@@ -25,6 +25,7 @@ enum { MOST_THREADS = VALUES_MAIN };
 //   c  closes; e with an error; d drops what is buffered
 //   l k x g  looks: at the length, whether it is closed, at its error, at the cores that it holds
 //   h  has all locks for a moment
+//   A  there is no more memory
 //   >0 to >2  wakes that thread; z sleeps until then
 //   f F  sets the flag; looks whether it is set
 //   C R  looks whether it could receive, or send; w waits a little for values, and for room
@@ -130,6 +131,7 @@ static void act(wf_shared *ch, const char **s, int at) {
     case 'e': users_close(ch, what); break;
     case '>': model_wake(*++*s - '0'); break;
     case 'z': model_sleep(); break;
+    case 'A': model_allocations = 0; break;
     case 'f': set_flag(); break;
     case 'F': users_saw[users_me()] = wf_u64_load(&flag, WF_RELAXED) != 0; break;
     default: look(ch, what);
@@ -219,6 +221,7 @@ static const model_scenario scenarios[] = {
     PLAY(1, 0, 0, "vv", "rr"),
     PLAY(3, 0, 2, "nnn", "prr"),  // the ring grows
     PLAY(3, 0, 2, "st", "rr"),
+    PLAY(3, 0, 2, "Att", "yy"),
     // Several.
     PLAY(0, 0, 0, "s", "s", "rr"),
     PLAY(0, 0, 0, "ss", "r", "r"),
@@ -251,6 +254,7 @@ static const model_scenario scenarios[] = {
     PLAY(1, 0, 1, "np", "p", "w"),
     PLAY(1, 0, 0, "s", "e", "kx"),
     // Selects.
+    PLAY(0, 0, 0, "S"),
     PLAY(1, 1, 0, "s'n", "SS"),
     PLAY(0, 0, 0, "s", "S"),
     PLAY(0, 0, 0, "'s", "S"),

@@ -98,6 +98,10 @@ return {
     { "a ring grows with one side's lock", "model/shared_model",
       "ch->calm && !ch->closed ? wf_ring_room(&ch->ring) : NULL;",
       "ch->calm && !ch->closed && reserve(ch) ? wf_ring_room(&ch->ring) : NULL;" },
+    { "a channel that cannot grow takes a value", "model/shared_model",
+      "  if (WF_UNLIKELY(!reserve(ch))) return WF_SHARED_NO_MEMORY;\n", "  (void)reserve(ch);\n" },
+    { "a select is told that there is a value", "model/shared_model",
+      "!wf_list_empty(&ch->sendq) || wf_ring_count(&ch->ring) > 0;", "true;" },
     { "a sender looks and then queues", "model/shared_model",
       "  if (result == WF_SHARED_BLOCK) wf_remote_queue(wait, place, &ch->sendq);\n",
       "  release(ch);\n  acquire(ch);\n" ..
