@@ -435,14 +435,22 @@ static double seconds(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static void begin_anew(void) {
+  path_length = 0;
+  learned = false;
+  states_clear();
+}
+
 bool model_explore(const model_scenario *s) {
   static uint64_t runs;
   scenario = s;
-  path_length = 0;
   runs = ends = 0;
-  states_clear();
+  memset(users, 0, sizeof(users));
+  begin_anew();
   double start = seconds();
-  if (setjmp(given_up) != 0) {
+  // A run that has learned something leads elsewhere the next time, so its path is not told: all
+  // begins anew, and what is wrong is found again.
+  if (setjmp(given_up) != 0 && (tracing || !learned)) {
     if (!tracing) {
       (void)fprintf(stderr, "%s: after %llu runs: %s; the path:\n", s->name,
                     (unsigned long long)runs, complaint);
@@ -452,15 +460,10 @@ bool model_explore(const model_scenario *s) {
     tracing = false;
     return false;
   }
-  memset(users, 0, sizeof(users));
   do {
+    if (learned) begin_anew();
     runs++;
-    learned = false;
     run_once();
-    if (learned) {
-      path_length = 0;
-      states_clear();
-    }
   } while (learned || next_path());
   if (ends == 0) model_fail("goes on for ever");
   (void)printf("%-62s %9llu states %6.2f s\n", s->name, (unsigned long long)states_count(),
