@@ -437,6 +437,7 @@ static double seconds(void) {
 
 static void begin_anew(void) {
   path_length = 0;
+  ends = 0;
   learned = false;
   states_clear();
 }
@@ -444,7 +445,7 @@ static void begin_anew(void) {
 bool model_explore(const model_scenario *s) {
   static uint64_t runs;
   scenario = s;
-  runs = ends = 0;
+  runs = 0;
   memset(users, 0, sizeof(users));
   begin_anew();
   double start = seconds();
