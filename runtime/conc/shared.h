@@ -15,6 +15,7 @@
 //     buffer is full; closed: nobody waits to send, and nobody at all when it is empty.
 //   - waits in the queues may have been claimed by somebody else already; they count for nothing.
 // What follows from an operation for others is posted after the locks have been released.
+// spec/model/shared_model.c runs it through all that can happen.
 #ifndef WF_CONC_SHARED_H
 #define WF_CONC_SHARED_H
 

@@ -4,14 +4,15 @@
 #include <string.h>
 
 #include "model.h"
+#include "watch.h"
 
-enum { ARENA = 32768, BLOCKS = 64 };
+enum { BLOCKS = 64 };
 
 typedef struct block {
   size_t start, size;
 } block;
 
-static char arena[ARENA];
+static _Alignas(16) char arena[ARENA_SIZE];
 static size_t arena_used;
 static block blocks[BLOCKS];
 static int block_count;
@@ -24,6 +25,8 @@ void arena_reset(void) {
   model_allocations = BLOCKS;
 }
 
+char *arena_begin(void) { return arena; }
+size_t arena_size(void) { return arena_used; }
 int arena_blocks(void) { return block_count; }
 
 // Nothing is used twice, so that what is freed can be told. Its bytes then make cells that are
@@ -39,6 +42,7 @@ static void free_block(char *p, size_t size) {
       memcpy(&id, arena + at, sizeof(id));
       if (arena_is_cell(id)) memory_free_cell(model_self(), id & 0xffff);
     }
+    watch_write(p, size);
     memset(p, 0xdd, size);
     return;
   }
@@ -51,7 +55,7 @@ static void *allocate(void *ud, void *p, size_t osize, size_t nsize) {
     free_block(p, osize);
     return NULL;
   }
-  MODEL_CHECK(p == NULL && block_count < BLOCKS && arena_used + nsize + 16 <= ARENA);
+  MODEL_CHECK(p == NULL && block_count < BLOCKS && arena_used + nsize + 16 <= ARENA_SIZE);
   if (model_allocations == 0) return NULL;
   model_allocations--;
   blocks[block_count++] = (block){.start = arena_used, .size = nsize};

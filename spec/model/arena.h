@@ -4,9 +4,16 @@
 #define SPEC_MODEL_ARENA_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+enum { ARENA_SIZE = 32768 };
+
 void arena_reset(void);
+
+// Where it is; how many bytes of it have been given away.
+char *arena_begin(void);
+size_t arena_size(void);
 
 // How many there are that have not been freed.
 int arena_blocks(void);

@@ -4,6 +4,7 @@
 // Subject: spec/model/memory.c
 #include "model.h"
 #include "shim.h"
+#include "watch.h"
 
 #include <stdio.h>
 
@@ -11,13 +12,20 @@ static wf_atomic_u64 x, y;
 static wf_atomic_ptr z;
 static uint64_t r[4];
 static memory_plain plain;
+static uint64_t *data;
 static bool fenced;
 static int load_order, store_order;
 static bool outcomes[256];
+static bool locked, same_order, astray;
 
 static void setup(void) {
   wf_u64_init(&x, 0);
   wf_u64_init(&y, 0);
+  if (locked) {
+    model_is_lock(&x.cell);
+    model_is_lock(&y.cell);
+    data = wf_mem_new(&model_mem, 2 * sizeof(*data));
+  }
   wf_ptr_init(&z, NULL);
   plain = (memory_plain){.read = {0}};
   for (int i = 0; i < 4; i++) r[i] = 0;
@@ -135,6 +143,37 @@ static void sleepers(int t) {
   }
 }
 
+static void acquire(wf_atomic_u64 *lock) {
+  uint64_t free = 0;
+  if (wf_u64_cas(lock, &free, 1, WF_ACQUIRE)) return;
+  model_wait_for_lock();
+  free = 0;
+  MODEL_CHECK(wf_u64_cas(lock, &free, 1, WF_ACQUIRE));
+}
+
+static void two_locks(int t) {
+  wf_atomic_u64 *first = same_order || t == 0 ? &x : &y, *second = first == &x ? &y : &x;
+  acquire(first);
+  acquire(second);
+  watch_write(data, sizeof(*data));
+  ++*data;
+  wf_u64_store(second, 0, WF_RELEASE);
+  wf_u64_store(first, 0, WF_RELEASE);
+  if (astray) watch_read(data, sizeof(*data));
+}
+
+static void for_ever(int t) {
+  do {
+    model_forget((uint64_t)t);
+    wf_fence();
+  } while (wf_u64_load(&x, WF_RELAXED) == 0);
+}
+
+static void check_data(void) {
+  MODEL_CHECK(*data == 2);
+  wf_mem_free(&model_mem, data, 2 * sizeof(*data));
+}
+
 static int passed, failed;
 static void expect(const char *what, bool is_so) {
   if (is_so) {
@@ -198,11 +237,22 @@ static void races_are_found(void) {
   by_update = false;
   expect("stores do not", !explore("RS", 3, release_sequence, nothing));
   expect("sleep and wake", explore("sleep", 2, sleepers, nothing));
+  expect("an end is missed", !explore("no end", 2, for_ever, nothing));
+}
+
+static void locks_are_waited_for(void) {
+  locked = true;
+  for (int i = 0; i < 4; i++) {
+    same_order = (i & 1) != 0;
+    astray = (i & 2) != 0;
+    expect("locks", explore("locks", 2, two_locks, check_data) == (i == 1));
+  }
 }
 
 int main(void) {
   outcomes_are_right();
   races_are_found();
+  locks_are_waited_for();
   (void)printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;
 }

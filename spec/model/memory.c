@@ -35,6 +35,7 @@ typedef struct actor {
   knowledge acquired;  // and after a fence
   knowledge released;  // what its relaxed stores carry: all before its last fence
   uint64_t history;    // the values it has read, since it forgot
+  uint64_t before;     // the same before it found a lock taken
 } actor;
 
 static cell cells[CELLS];
@@ -43,7 +44,7 @@ static actor actors[THREADS];
 static uint8_t fenced[CELLS];  // what the fences so far have seen
 static early_load earlies[256];
 static int early_count;
-enum { PLAINS = 32 };
+enum { PLAINS = 400 };
 static memory_plain *plains[PLAINS];
 static int plain_count;
 static int behind;  // the newest message loads may be, at most
@@ -113,6 +114,13 @@ void memory_end(int thread) {
 void memory_remember(int thread, uint64_t what) {
   actors[thread].history = memory_mix(actors[thread].history, what);
 }
+
+void memory_find_taken(int thread) {
+  actors[thread].before = actors[thread].history;
+  memory_remember(thread, 1);
+}
+
+void memory_wait_instead(int thread) { actors[thread].history = actors[thread].before; }
 
 static cell *existing(uint32_t id) {
   cell *c = id > 0 && id <= cell_count ? &cells[id - 1] : NULL;
@@ -319,6 +327,9 @@ void memory_plain_write(int thread, memory_plain *plain) {
   if (!known(thread, plain->written) || !known(thread, plain->read)) {
     model_fail("a write races with another access");
   }
+  // Whoever knows of this write knows of all accesses before.
+  memset(plain->read, 0, sizeof(plain->read));
+  memset(plain->written, 0, sizeof(plain->written));
   plain->written[thread] = stamp(thread);
 }
 

@@ -28,7 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CELLS = 64, MESSAGES = 48, THREADS = 5, MAIN = THREADS - 1 };
+enum { CELLS = 64, MESSAGES = 72, THREADS = 5, MAIN = THREADS - 1 };
 
 typedef struct knowledge {
   uint8_t seen[CELLS];     // cell -> message
@@ -82,6 +82,11 @@ void memory_plain_write(int thread, memory_plain *plain);
 // What a thread has read, so that states can be told apart: mixes `what` in, or replaces it.
 void memory_remember(int thread, uint64_t what);
 void memory_forget(int thread, uint64_t variables);
+
+// A thread has found a lock taken, which tells it nothing else; it waits for it, as if it had not
+// looked.
+void memory_find_taken(int thread);
+void memory_wait_instead(int thread);
 
 // Of all that can still make a difference to the threads named (a bit each). The same
 // key: the same can happen from here on.

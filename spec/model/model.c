@@ -10,30 +10,12 @@
 
 #include "arena.h"
 #include "fiber.h"
+#include "op.h"
 #include "shim.h"
 #include "states.h"
+#include "watch.h"
 
-enum {
-  PATH = 1000,
-  OPTIONS = 256,
-  LATE = 4,
-  STACK = 65536,
-  ARENA = 32768,
-  BLOCKS = 64,
-  WRITTEN = 1 << THREADS
-};
-
-typedef enum kind { LOAD, STORE, FETCH, CAS, FENCE, SLEEP, WAKE, DONE } kind;
-
-typedef struct op {
-  kind kind;
-  model_rmw rmw;
-  int order;
-  bool early, done;
-  uint32_t cell;
-  uint64_t value, expected;
-  const char *where;
-} op;
+enum { PATH = 1000, OPTIONS = 256, LATE = 4, STACK = 65536, WRITTEN = 1 << THREADS };
 
 typedef struct thread {
   fiber fiber;
@@ -42,6 +24,7 @@ typedef struct thread {
   int late_count;
   memory_gate gate;  // what it sleeps on
   bool awake;        // somebody has woken it
+  bool waits;        // with its next compare-and-swap, until the lock is free
 } thread;
 
 // One thing that can happen next: a thread's operation, or, from 0, one of its late updates.
@@ -59,7 +42,8 @@ static const model_scenario *scenario;
 static thread threads[THREADS];
 static unsigned users[CELLS + 1];  // of each cell of setup's: a bit for each thread, and WRITTEN
 static uint32_t setup_cells;
-static bool learned;  // that one more is shared
+static bool locks[CELLS + 1];  // cells
+static bool learned;           // that one more is shared
 static char stacks[THREADS][STACK];
 static fiber explorer;
 static jmp_buf given_up;
@@ -69,6 +53,7 @@ static char complaint[400];
 static const char *where = "";
 static step path[PATH];
 static int path_length;
+static uint64_t ends;       // paths that came to one
 static int last, switches;  // the thread that has run last, and how many were interrupted
 
 _Noreturn void model_fail(const char *format, ...) {
@@ -91,30 +76,12 @@ static uint32_t cell_of(const model_cell *cell) {
   return cell->id & 0xffff;
 }
 
-static uint64_t updated(model_rmw rmw, uint64_t old, uint64_t v) {
-  switch (rmw) {
-    case MODEL_EXCHANGE: return v;
-    case MODEL_ADD: return old + v;
-    case MODEL_SUB: return old - v;
-    case MODEL_AND: return old & v;
-    case MODEL_OR: return old | v;
-  }
-  return 0;
-}
-
 static void trace(const char *what, const op *o, uint64_t from, uint64_t to) {
-  static const char *const names[] = {"load",  "store", "fetch", "cas",
-                                      "fence", "sleep", "wake",  ""};
-  static const char *const orders[] = {"relaxed", "acquire", "release", "acq_rel"};
-  if (!tracing) return;
-  const char *place = strrchr(o->where, '/');
-  (void)fprintf(stderr, "  T%d %s%s %s (%s): %llx -> %llx\n", self, what, names[o->kind],
-                place != NULL ? place + 1 : o->where, orders[o->order], (unsigned long long)from,
-                (unsigned long long)to);
+  if (tracing) op_trace(o, self, what, from, to);
 }
 
 static void perform_update(op *o, int position, bool late) {
-  uint64_t old = memory_value(o->cell, position), v = updated(o->rmw, old, o->value);
+  uint64_t old = memory_value(o->cell, position), v = op_updated(o->rmw, old, o->value);
   trace(late ? "late " : "", o, old, v);
   memory_update(self, o->cell, position, v, o->order, late);
   o->value = old;
@@ -127,6 +94,9 @@ static void perform_cas(op *o, int position) {
   if (o->done) {
     memory_update(self, o->cell, position, o->value, o->order, false);
     memory_validate(self);
+  } else if (locks[o->cell]) {
+    o->expected = old;
+    memory_find_taken(self);
   } else {
     o->expected = memory_load(self, o->cell, position, WF_RELAXED, false);
   }
@@ -234,9 +204,18 @@ bool model_cas(model_cell *cell, uint64_t *expected, uint64_t v, int order, cons
   where = at;
   op o = {.kind = CAS, .cell = cell_of(cell), .value = v, .expected = *expected, .order = order};
   o.where = at;
+  o.waits = threads[self].waits;
+  threads[self].waits = false;
   o = act(o);
   *expected = o.expected;
   return o.done;
+}
+
+void model_is_lock(const model_cell *lock) { locks[cell_of(lock)] = true; }
+
+void model_wait_for_lock(void) {
+  memory_wait_instead(self);
+  threads[self].waits = true;
 }
 
 void model_fence(const char *at) { (void)act((op){.kind = FENCE, .where = at}); }
@@ -268,7 +247,8 @@ static bool may_read(const op *o, int position) {
   switch (o->kind) {
     case LOAD: return true;
     case CAS:
-      return memory_value(o->cell, position) != o->expected || memory_open(o->cell, position);
+      if (memory_value(o->cell, position) == o->expected) return memory_open(o->cell, position);
+      return !o->waits && (!locks[o->cell] || position == memory_newest(o->cell));
     case FENCE:
     case SLEEP:
     case WAKE:
@@ -341,6 +321,22 @@ static void take(option o) {
   }
 }
 
+// Who waits for a lock is not told from who has yet to find it taken, but where nobody can do
+// anything else: there all come to wait.
+static uint64_t who_waits(void) {
+  uint64_t waiting = 1;
+  for (int i = 0; i < scenario->threads; i++) {
+    const thread *t = &threads[i];
+    const op *o = &t->op;
+    if (t->late_count > 0) return 0;
+    if (o->kind == DONE || (o->kind == SLEEP && !t->awake)) continue;
+    if (o->kind != CAS || !locks[o->cell]) return 0;
+    if (memory_value(o->cell, memory_newest(o->cell)) == o->expected) return 0;
+    waiting += (uint64_t)o->waits << (i + 1);
+  }
+  return waiting;
+}
+
 static uint64_t state_key(void) {
   const memory_gate *gates[THREADS];
   unsigned live = 0;
@@ -357,7 +353,8 @@ static uint64_t state_key(void) {
   }
   uint64_t key = memory_key(live, gates, scenario->threads);
   uint64_t bounded = scenario->switches == 0 ? 0 : memory_mix((uint64_t)switches, (uint64_t)last);
-  return memory_mix(memory_mix(memory_mix(key, live), awake), memory_mix(late, bounded));
+  key = memory_mix(memory_mix(key, watch_key()), memory_mix(live, who_waits()));
+  return memory_mix(memory_mix(key, awake), memory_mix(late, bounded));
 }
 
 // The search ----------------------------------------------------------------------------------
@@ -368,11 +365,13 @@ static void thread_body(void) {
 }
 
 static void begin(void) {
-  memory_reset(scenario->behind == 0 ? MESSAGES : scenario->behind);
-  arena_reset();
-  last = switches = 0;
   self = MAIN;
   on_fiber = false;
+  memory_reset(scenario->behind == 0 ? MESSAGES : scenario->behind);
+  arena_reset();
+  watch_reset();
+  memset(locks, 0, sizeof(locks));
+  last = switches = 0;
   where = "setup";
   scenario->setup();
   setup_cells = memory_cells();
@@ -386,8 +385,13 @@ static void begin(void) {
 
 static void finish(void) {
   for (int i = 0; i < scenario->threads; i++) {
+    if (threads[i].op.waits) {
+      self = i;
+      model_fail("waits for a lock for ever");
+    }
     memory_end(i);
   }
+  ends++;
   self = MAIN;
   where = "finish";
   scenario->finish();
@@ -431,14 +435,23 @@ static double seconds(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static void begin_anew(void) {
+  path_length = 0;
+  ends = 0;
+  learned = false;
+  states_clear();
+}
+
 bool model_explore(const model_scenario *s) {
   static uint64_t runs;
   scenario = s;
-  path_length = 0;
   runs = 0;
-  states_clear();
+  memset(users, 0, sizeof(users));
+  begin_anew();
   double start = seconds();
-  if (setjmp(given_up) != 0) {
+  // A run that has learned something leads elsewhere the next time, so its path is not told: all
+  // begins anew, and what is wrong is found again.
+  if (setjmp(given_up) != 0 && (tracing || !learned)) {
     if (!tracing) {
       (void)fprintf(stderr, "%s: after %llu runs: %s; the path:\n", s->name,
                     (unsigned long long)runs, complaint);
@@ -448,16 +461,12 @@ bool model_explore(const model_scenario *s) {
     tracing = false;
     return false;
   }
-  memset(users, 0, sizeof(users));
   do {
+    if (learned) begin_anew();
     runs++;
-    learned = false;
     run_once();
-    if (learned) {
-      path_length = 0;
-      states_clear();
-    }
   } while (learned || next_path());
+  if (ends == 0) model_fail("goes on for ever");
   (void)printf("%-62s %9llu states %6.2f s\n", s->name, (unsigned long long)states_count(),
                seconds() - start);
   return true;

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "memory.h"
+#include "shim.h"
 
 typedef struct model_scenario {
   const char *name;
@@ -57,6 +58,11 @@ void model_wake(int other);
 // At the top of a thread's loop: all its variables are a function of `variables`, so that the same
 // there again, with the same knowledge of memory, is the same state.
 void model_forget(uint64_t variables);
+// In setup: the cell is a lock, 0 while it is free. To find it taken tells a thread nothing else.
+void model_is_lock(const model_cell *lock);
+// Of a thread that has just found one taken: it waits, and its next compare-and-swap, on the same
+// one, comes when that is free. Who waits in the end waits for ever, which fails.
+void model_wait_for_lock(void);
 // In finish: whether it sleeps for good.
 bool model_asleep(int t);
 
