@@ -14,6 +14,7 @@
 #include "io/dns.h"
 #include "lib/lib.h"
 #include "sched/cores.h"
+#include "sched/heap.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
 #include "task/codec.h"
@@ -239,6 +240,11 @@ lua_State *wf_api_new_state(wf_runtime *rt) {
   return lua_newstate(rt->mem.fn, rt->mem.ud);
 }
 
+static int open_heap(lua_State *L) {
+  wf_heap_open(lua_touserdata(L, 1), L);
+  return 0;
+}
+
 weft_status weft_open(const weft_config *config, weft **out) {
   static const weft_config defaults;
   *out = NULL;
@@ -249,6 +255,7 @@ weft_status weft_open(const weft_config *config, weft **out) {
   wf_api_init(w, config);
   lua_State *L = wf_api_new_state(&w->rt);
   weft_status status = L != NULL ? wf_api_attach(w, L) : WEFT_ERR_MEMORY;
+  if (status == WEFT_OK && lua_cpcall(L, open_heap, &w->rt.vm) != 0) status = WEFT_ERR_MEMORY;
   if (status != WEFT_OK) {
     w->rt.vm.owns_state = true;
     wf_api_let_go(w);

@@ -10,6 +10,7 @@
 #include "io/block.h"
 #include "io/dns.h"
 #include "lib/lib.h"
+#include "sched/heap.h"
 #include "sched/workers.h"
 #include "task/blocking.h"
 #include "task/codec.h"
@@ -22,6 +23,7 @@ static int open_libs(lua_State *L) {
   luaL_openlibs(L);
   wf_lib_open(vm, L);
   (void)wf_codec_open(vm, L);
+  wf_heap_open(vm, L);
   return 0;
 }
 

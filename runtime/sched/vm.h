@@ -151,6 +151,7 @@ typedef struct wf_vm {
   bool owns_state;                   // lua_close at the end
   int main_ref;                      // anchor of L
   int collected_kb;                  // the heap after the last collection that a step has finished
+  int gc_pause;                      // the collector's, as weft has set it last (sched/heap.h)
   int idle_cycles;  // of the collector, still to be finished while the VM has nothing to do
   uint32_t answered_at_once;  // calls of io that the system has not kept waiting
   wf_vm_stats stats;

@@ -81,6 +81,16 @@ return {
       "    lua_pushboolean(L, 0);\n    lua_replace(L, first);\n", "" },
   },
 
+  { file = "runtime/sched/heap.c",
+    { "a small heap is collected whenever it has doubled", "heap",
+      "percent < USUAL ? USUAL : percent", "USUAL" },
+    { "a large heap does not get to double", "heap",
+      "percent < USUAL ? USUAL : percent", "percent" },
+    { "what a script has set for the collector is lost", "heap",
+      "(void)lua_gc(L, LUA_GCSETPAUSE, before);", "" },
+    { "the collector is seen to only once", "heap", "  push_sentinel(L);\n  int kb", "  int kb" },
+  },
+
   { file = "runtime/task/blocking.c",
     { "blocking calls share a place", "blocking",
       "if ((workers->busy >> i & 1) != 0) continue;", "" },
