@@ -155,6 +155,7 @@ describe('finalisers', function()
       end
       collectgarbage('setpause', 10)
       collectgarbage('setstepmul', 10000)
+      collectgarbage()  -- at whose end they begin to count
       for _ = 1, 100 do
         for _ = 1, 50 do
           lose()
@@ -188,6 +189,7 @@ describe('finalisers', function()
       end
       collectgarbage('setpause', 10)
       collectgarbage('setstepmul', 10000)
+      collectgarbage()  -- at whose end they begin to count
       for i = 1, 3000 do
         lose()
         ch:send(i)
