@@ -32,10 +32,8 @@ describe('reading', function()
           if task.id == id then return task.state == 'IO wait' end
         end
       end
-      repeat weft.yield() until waits()
-      repeat weft.yield() until not waits()
-      local to = ffi.new 'char[1]'
-      local n = tonumber(ffi.C.read(0, to, 1))
+      repeat weft.yield() until waits() repeat weft.yield() until not waits()
+      local to = ffi.new 'char[1]' local n = tonumber(ffi.C.read(0, to, 1))
       print(n, n > 0 and ffi.string(to, n))
       repeat weft.yield() until waits() or a:done():is_closed()
       print(waits())
