@@ -83,27 +83,23 @@ weft.sleep(1000)  -- a deadline keeps the main VM's worker free of it
 ]]
 
 describe('a worker that waits for the loop', function()
+  -- The best of three.
   local function talk(workers)
-    local r = proc.run(TALK, { options = { '--workers=' .. workers } })
-    assert.same({ 0, '' }, { r.status, r.err })
-    local time, slept = r.out:match '^(%S+)%s+(%d+)\n$'
-    return tonumber(time), tonumber(slept)
+    local least, naps = math.huge, math.huge
+    for _ = 1, 3 do
+      local r = proc.run(TALK, { options = { '--workers=' .. workers } })
+      assert.same({ 0, '' }, { r.status, r.err })
+      local time, slept = r.out:match '^(%S+)%s+(%d+)\n$'
+      least, naps = math.min(least, tonumber(time)), math.min(naps, tonumber(slept))
+    end
+    return least, naps
   end
 
   it('hears of it while it looks for work, and wakes nobody to look in its place', function()
-    -- On one core who looks for work would keep the other process from its turn.
-    local one_core = proc.shell('nproc').out == '1\n'
-    local alone, two, naps = math.huge, math.huge, math.huge
-    local function as_it_should() return naps < 200 and (one_core or two < 2.5 * alone) end
-    -- The best of ten at most: where others want the cores too, the other process is kept from
-    -- its turn just the same.
-    for _ = 1, 10 do
-      alone = math.min(alone, (talk(1)))
-      local time, slept = talk(2)
-      two, naps = math.min(two, time), math.min(naps, slept)
-      if as_it_should() then return end
-    end
+    local alone, two, naps = talk(1), talk(2)
     assert.is_true(naps < 200, ('others slept %d times'):format(naps))
-    error(('%g s with two workers, %g with one'):format(two, alone))
+    -- On one core who looks for work would keep the other process from its turn.
+    if proc.shell('nproc').out == '1\n' then return end
+    assert.is_true(two < 2.5 * alone, ('%g s with two workers, %g with one'):format(two, alone))
   end)
 end)
