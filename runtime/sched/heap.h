@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // When the collector of a VM of weft's own begins anew: LuaJIT waits until the heap has doubled,
 // and here at least until it is 4 MB, as Go does. A small heap would be gone through again for
-// every little garbage: the echo of 16 KiB, of a heap of 0.7 MB, takes 9 % less time.
+// every little garbage: a server that echoes 16 KiB takes 8 % less processor time (6.0 -> 5.5 us).
 //
 // LuaJIT only knows a factor (collectgarbage "setpause"), which it applies at the end of a cycle.
 // Just before, it runs finalisers: that of a userdata that nobody refers to sets the factor for
