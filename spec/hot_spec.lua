@@ -5,6 +5,7 @@
 local weft = require 'weft'
 local proc = require 'support.proc'
 local util = require 'support.util'
+local context = weft.context
 local settle, start, has = util.settle, util.start, util.has
 
 local N = 20000
@@ -62,9 +63,55 @@ describe('a hot loop of', function()
     end
   end)
 
+  both_ways('values of changing types from task to task', function()
+    local values = { 1, 'text', 0 / 0, {}, -0.0, print, 2.5, true, math.huge, 'x', false }
+    local ch, n = weft.chan(), 0
+    weft.go(function()
+      for i = 1, N do ch:send(values[i % #values + 1]) end
+      ch:close()
+    end)
+    while true do
+      local v, err = ch:recv()
+      if v == nil then
+        assert.equals('closed', err)
+        break
+      end
+      n = n + 1
+      local sent = values[n % #values + 1]
+      local same = rawequal(v, sent) or v ~= v and sent ~= sent
+      if not same then error('another value at ' .. n) end
+      if v == 0 and 1 / v > 0 then error('-0 became 0 at ' .. n) end
+    end
+    assert.equals(N, n)
+  end)
+
+  -- The select has a case on its own channel, so that the other's index is not 1.
+  both_ways('numbers to and from a select that waits', function()
+    local ch, idle, sum = weft.chan(), weft.chan(), 0
+    local receiver = start(function()
+      for i = 1, N do
+        local k, v, err = weft.select(idle, ch)
+        if k ~= 2 or v ~= i or err ~= nil then error('received otherwise at ' .. i) end
+      end
+    end)
+    for i = 1, N do ch:send(i) end
+    settle()
+    assert.is_true(receiver.done)
+    local sender = start(function()
+      for i = 1, N do
+        local k, ok = weft.select(idle, ch:sending(i))
+        if k ~= 2 or ok ~= true then error('sent otherwise at ' .. i) end
+      end
+    end)
+    for _ = 1, N do sum = sum + ch:recv() end
+    settle()
+    assert.is_true(sender.done)
+    assert.equals(N * (N + 1) / 2, sum)
+  end)
+
   both_ways('ping-pong with contexts', function()
     local a, b = weft.chan(), weft.chan()
-    local ctx, cancel = weft.context.with_cancel(weft.context.background())
+    local ctx, cancel = context.with_cancel(context.background())
     weft.go(function()
       while true do
         local v = a:recv(ctx)
@@ -179,6 +226,42 @@ describe('a hot loop of', function()
   end)
 end)
 
+-- While the other side waits already, the loop is one trace only if it calls no C function.
+local function stays_in_trace(name, others, loop)
+  it(name .. ' tasks that wait does not leave its trace', function()
+    local r = proc.run([[
+      local weft, traceinfo = require 'weft', require 'jit.util'.traceinfo
+      local ch, sum = weft.chan(), 0
+      local function sends(i) ch:send(i) end
+      local function receives()
+        local v = ch:recv()
+        sum = sum + v
+      end
+      for i = 1, 1000 do weft.go(]] .. others .. [[, i) end
+      weft.yield()
+      ]] .. loop .. [[
+      weft.yield()
+      local loops, i = 0, 1
+      while traceinfo(i) do
+        if traceinfo(i).linktype == 'loop' then loops = loops + 1 end
+        i = i + 1
+      end
+      print(sum, loops > 0)]])
+    assert.same({ 0, '500500\ttrue\n', '' }, { r.status, r.out, r.err })
+  end)
+end
+
+describe('a hot loop of', function()
+  stays_in_trace('sends to', 'receives', 'for i = 1, 1000 do ch:send(i) end')
+  stays_in_trace('receives from', 'sends', 'for _ = 1, 1000 do sum = sum + ch:recv() end')
+  stays_in_trace('iteration over what comes from', 'sends', [[
+    local n = 0
+    for v in ch do
+      sum, n = sum + v, n + 1
+      if n == 1000 then break end
+    end]])
+end)
+
 describe('in a hot loop', function()
   both_ways('a close is seen at once', function()
     for _, cap in ipairs { 0, 4 } do
@@ -230,9 +313,62 @@ describe('in a hot loop', function()
     assert.equals(0, ch:len())
   end)
 
+  both_ways('a wrong self is refused at once, also while a receiver waits', function()
+    local ctx, cancel = context.with_cancel(context.background())
+    local wrong = { weft.stdout, ctx:done(), io.stdout }
+    local ch, n, sum = weft.chan(), 0, 0
+    start(function() for v in ch do sum = sum + v end end)
+    local waiting = start(function() return wrong[2]:recv() end)
+    settle()
+    for i = 1, N do
+      local self = i % 500 == 0 and wrong[i / 500 % 3 + 1] or ch
+      local ok, err = pcall(ch.send, self, 1)
+      if not ok then
+        n = n + 1
+        has(err, "'send' on ", self == wrong[2] and 'only weft sends on' or 'bad self')
+      end
+    end
+    assert.equals(N / 500, n)
+    assert.equals(N, sum + n)
+    assert.is_false(waiting.done)
+    cancel()
+    ch:close()
+    settle()
+  end)
+
+  both_ways("the end of the task's own context is seen at once", function()
+    local sent, received, got = 0, 0, 0
+    local ch, out = weft.chan(), weft.chan()
+    local receiver = start(function() for _ in ch do got = got + 1 end end)
+    local sender = start(function() for i = 1, N do out:send(i) end end)
+    for _, op in ipairs { 'send', 'recv' } do
+      local ctx, cancel = context.with_cancel(context.background())
+      local ok, err = pcall(context.run, ctx, function()
+        for i = 1, N do
+          settle()
+          if i == N / 2 then cancel() end
+          if op == 'send' then
+            ch:send(i)
+            sent = sent + 1
+          else
+            out:recv()
+            received = received + 1
+          end
+        end
+      end)
+      assert.is_false(ok)
+      has(err, 'context canceled')
+    end
+    assert.same({ N / 2 - 1, N / 2 - 1, N / 2 - 1 }, { sent, received, got })
+    ch:close()
+    for _ = received + 1, N do out:recv() end
+    settle()
+    assert.is_true(receiver.done and sender.done)
+  end)
+
   both_ways('a cancel is seen at once', function()
     local ch = weft.chan(4)
-    local ctx, cancel = weft.context.with_cancel(weft.context.background())
+    local ctx, cancel = context.with_cancel(context.background())
     local sent, refused = 0, 0
     for i = 1, N do
       if i == N / 2 then cancel() end

@@ -222,3 +222,32 @@ describe('threads of workers', function()
     ]], '5\t6\n')
   end)
 end)
+
+describe('who listens to what LuaJIT tells of its traces', function()
+  local function hears(attach, other)
+    if proc.sanitized() then pending "a sanitizer's build is no module" end
+    local r = proc.luajit([[
+      local told, sum, weft = 0, 0, nil
+      local function attach() jit.attach(function() told = told + 1 end, 'trace') end
+      local function load() weft = require 'weft' end
+      local function hide() debug = nil end
+      ]] .. attach .. '() ' .. other .. [[()
+      weft.run(function()
+        local ch = weft.chan()
+        weft.go(function()
+          for i = 1, 10000 do ch:send(i) end
+          ch:close()
+        end)
+        for v in ch do sum = sum + v end
+      end)
+      print(sum, told > 0)]])
+    assert.same({ 0, '50005000\ttrue\n', '' }, { r.status, r.out, r.err })
+  end
+
+  it('goes on hearing it when weft is loaded', function() hears('attach', 'load') end)
+  it('takes the place of weft, which works without', function() hears('load', 'attach') end)
+
+  it('is not weft, where a host has left out the library debug', function()
+    hears('hide', 'attach() load')
+  end)
+end)

@@ -2,6 +2,7 @@
 #include "conc/chan.h"
 
 #include <lauxlib.h>
+#include <math.h>
 
 #include "base/check.h"
 #include "conc/context.h"
@@ -338,5 +339,18 @@ bool wf_chan_offer_number(wf_chan *ch, double value) {
   if (index != 0) lua_pushinteger(task->at, index);
   lua_pushnumber(task->at, value);
   wf_ready(task, index != 0 ? 2 : 1);
+  return true;
+}
+
+bool wf_chan_take_number(wf_chan *ch, double *value) {
+  wf_waiter *sender = wf_chan_first(&ch->sendq);
+  if (sender == NULL) return false;
+  lua_State *from = sender->task->at;
+  int slot = sender->index != 0 ? sender->slot : -1;
+  if (lua_type(from, slot) != LUA_TNUMBER) return false;
+  *value = lua_tonumber(from, slot);
+  if (isnan(*value)) return false;
+  if (sender->index == 0) lua_pop(from, 1);
+  wf_chan_wake_sender(sender);
   return true;
 }

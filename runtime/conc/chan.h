@@ -126,19 +126,29 @@ static inline void wf_chan_hand_to(lua_State *L, wf_waiter *waiter) {
   wf_ready(task, index != 0 ? 2 : 1);
 }
 
-// Pushes the value of a waiting sender, and wakes it.
-static inline void wf_chan_take_from(lua_State *L, wf_waiter *waiter) {
+// Wakes a sender whose value has been taken.
+static inline void wf_chan_wake_sender(wf_waiter *waiter) {
   wf_task *task = waiter->task;
   int index = waiter->index;
-  if (index != 0) lua_pushvalue(task->at, waiter->slot);
-  lua_xmove(task->at, L, 1);
   wf_claim(task);
   if (index != 0) lua_pushinteger(task->at, index);
   lua_pushboolean(task->at, 1);
   wf_ready(task, index != 0 ? 2 : 1);
 }
 
+// Pushes the value of a waiting sender, and wakes it.
+static inline void wf_chan_take_from(lua_State *L, wf_waiter *waiter) {
+  lua_State *from = waiter->task->at;
+  if (waiter->index != 0) lua_pushvalue(from, waiter->slot);
+  lua_xmove(from, L, 1);
+  wf_chan_wake_sender(waiter);
+}
+
 // Hands a number to a waiting receiver; false when there is none. Allocates nothing.
 bool wf_chan_offer_number(wf_chan *ch, double value);
+
+// Takes one from a waiting sender, into *value; false when none waits, when it has another value
+// or NaN, or when somebody else may wake it. Allocates nothing.
+bool wf_chan_take_number(wf_chan *ch, double *value);
 
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "base/check.h"
+#include "conc/compiled.h"
 #include "conc/stub.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
@@ -301,6 +302,8 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
                                        {"bad_self", l_bad_self},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
+  wf_lib_add_address(L, "send_now_address", (void (*)(void))wf_compiled_send);
+  wf_lib_add_address(L, "recv_now_address", (void (*)(void))wf_compiled_recv);
   wf_lib_add_address(L, "send_number_address", (void (*)(void))wf_stub_send_number);
   wf_lib_add_address(L, "send_record_address", (void (*)(void))wf_stub_send_record);
   wf_lib_add_address(L, "recv_plain_address", (void (*)(void))wf_stub_recv_plain);

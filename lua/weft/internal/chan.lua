@@ -10,6 +10,7 @@ local type, tostring, ipairs = type, tostring, ipairs
 local raise, bad_self = raw.raise, raw.bad_self
 local raw_recv, raw_try_send, raw_try_recv = raw.recv, raw.try_send, raw.try_recv
 local scope, scoped = raw.import "scope", raw.scoped
+local compiled = raw.import "compiled"
 local check = scope.check
 
 -- A view made by send_only or recv_only raises for what goes the other way.
@@ -37,9 +38,14 @@ local SHARED = "weft.chan (shared)"  -- it has crossed to another VM
 local Case = { __metatable = "weft.case" }
 local Unbuffered, Buffered, Shared, SendOnly, RecvOnly = {}, {}, {}, {}, {}
 
-local send = raw.send  -- under the name that stack traces show
+-- Under the names that stack traces show, and so are the locals of functions below. In compiled
+-- code these two are send_now and recv_now.
+-- luacheck: ignore 431
+local raw_send = raw.send
+local send, recv = raw_send, raw_recv
 
 local function send_with(self, v, ctx)
+  local send = raw_send
   local ok, err, mark = send(self, v, ctx)
   if ok then return true end
   if ok == false then raise("send on closed channel") end
@@ -52,28 +58,76 @@ local function fail_send()
   raise("send on closed channel")
 end
 
+-- What send_now says when nothing has happened; recv_now says nothing then, not even an error.
+local NOT_NOW = 0
+
 -- The C function alone cannot raise after a wait. As it is here this frame costs nothing in
 -- compiled code and 9 ns interpreted; a second result of `send` alone cost 10 more.
-local function frame(self, v, ctx)
+local function framed_send(self, v, ctx)
   if ctx == nil then
-    if send(self, v) then return true end
+    local sent = send(self, v)
+    if sent == true then return true end
+    if sent == NOT_NOW then
+      local send = raw_send
+      if send(self, v) then return true end
+    end
     fail_send()
   end
   return send_with(self, v, ctx)
 end
 
--- For the same reason: what ends a wait may be the task's own context. This frame does cost (370
+local function plain_recv(self, ctx)
+  if ctx == nil then
+    local v, err = recv(self)
+    if v ~= nil then return v end
+    if err ~= nil then return nil, err end
+  end
+  local recv = raw_recv
+  return recv(self, ctx)
+end
+
+-- For the same reason as send: what ends a wait may be the task's own context. That does cost (370
 -- of 1,650 instructions of a ping-pong's round trip), so it is there from the first one on.
-local function recv(self, ctx)
-  local v, err, mark = raw_recv(self, ctx)
+local function framed_recv(self, ctx)
+  local v, err, mark
+  if ctx == nil then v, err, mark = recv(self) end
+  if v == nil and err == nil then
+    local recv = raw_recv
+    v, err, mark = recv(self, ctx)
+  end
   if v ~= nil then return v end
   check(err, mark)
   return nil, err
 end
 
-Unbuffered.send = frame
-Unbuffered.recv = raw_recv
-scope.before_first(function() Unbuffered.recv = recv end)
+-- A number whose other side waits already goes through the FFI in compiled code. A C function ends
+-- the trace: a stream takes 39 ns a value with these and 51 without, a sieve 3.7 us and 4.9. The
+-- frame of plain_recv costs 10 ns interpreted.
+if compiled.is_on then
+  local send_number = compiled.fn("bool (*)(const void *, double)", "send_now")
+  local recv_number = compiled.fn("double (*)(const void *)", "recv_now")
+
+  local function send_now(self, v)
+    if type(v) == "number" and type(self) == "userdata" and send_number(self, v) then
+      return true
+    end
+    return NOT_NOW
+  end
+
+  local function recv_now(self)
+    if type(self) ~= "userdata" then return nil end
+    local v = recv_number(self)
+    if v == v then return v end
+    return nil
+  end
+
+  compiled.exchange(framed_send, "send", send_now)
+  compiled.exchange(plain_recv, "recv", recv_now)
+end
+
+Unbuffered.send = framed_send
+Unbuffered.recv = compiled.is_on and plain_recv or raw_recv
+scope.before_first(function() Unbuffered.recv = framed_recv end)
 Unbuffered.try_recv = raw_try_recv
 
 function Buffered.send(self, v, ctx)
@@ -86,7 +140,7 @@ function Buffered.send(self, v, ctx)
       return true
     end
   end
-  return frame(self, v, ctx)
+  return framed_send(self, v, ctx)
 end
 
 function Buffered.recv(self, ctx)
@@ -99,7 +153,7 @@ function Buffered.recv(self, ctx)
       return v
     end
   end
-  return recv(self, ctx)
+  return framed_recv(self, ctx)
 end
 
 function Buffered.try_recv(self)
@@ -126,7 +180,7 @@ function Shared.send(self, v, ctx)
     local core = userdata_of(self)
     if core and record.send(core, v) then return true end
   end
-  return frame(self, v, ctx)
+  return framed_send(self, v, ctx)
 end
 
 -- What was received by a task that waited cannot always be unpacked. Nobody but this frame can
@@ -174,8 +228,13 @@ local function finish(ch)
 end
 
 local function next_unbuffered(self)
-  local v = raw_recv(self)
+  local v, err = recv(self)
   if v ~= nil then return v end
+  if err == nil then
+    local recv = raw_recv
+    v = recv(self)
+    if v ~= nil then return v end
+  end
   return finish(self)
 end
 

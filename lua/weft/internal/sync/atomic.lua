@@ -3,16 +3,16 @@
 -- word that C changes, which compiled code calls through the FFI (runtime/conc/compiled.h).
 local _, raw = ...
 
-local class = raw.import "sync.class"
+local class, compiled = raw.import "sync.class", raw.import "compiled"
 local type, getmetatable, floor = type, getmetatable, math.floor
 local bad_arg, userdata_of = raw.bad_arg, class.userdata_of
 local MOST = 2 ^ 53 - 1
 
 -- NaN, or -1 of word_cas: what stands at 0 is not known just now; the door knows it afterwards.
-local word_load = class.compiled("double (*)(const void *)", "word_load")
-local word_swap = class.compiled("double (*)(const void *, double)", "word_swap")
-local word_add = class.compiled("double (*)(const void *, double)", "word_add")
-local word_cas = class.compiled("int (*)(const void *, double, double)", "word_cas")
+local word_load = compiled.fn("double (*)(const void *)", "word_load")
+local word_swap = compiled.fn("double (*)(const void *, double)", "word_swap")
+local word_add = compiled.fn("double (*)(const void *, double)", "word_add")
+local word_cas = compiled.fn("int (*)(const void *, double, double)", "word_cas")
 
 local function far_load(self)
   local core = word_load and userdata_of(self)

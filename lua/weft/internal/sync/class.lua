@@ -6,7 +6,6 @@
 local _, raw = ...
 
 local getmetatable, setmetatable, type, rawget = getmetatable, setmetatable, type, rawget
-local pcall = pcall
 local bad_self = raw.bad_self
 
 local M = {}
@@ -33,15 +32,6 @@ function M.define(what, var)
     return class[name](self, ...)
   end
   return near, far, astray
-end
-
--- Functions of C that compiled code calls without leaving its trace (runtime/conc/compiled.h), for
--- whoever has the compiler on; nil otherwise.
-local has_ffi, ffi = pcall(require, "ffi")
-local compiles = has_ffi and jit.status()
-
-function M.compiled(type_of_it, name)
-  return compiles and ffi.cast(type_of_it, raw[name .. "_address"]) or nil
 end
 
 -- The userdata of a table that looks like an object, for these; or nil.

@@ -7,7 +7,7 @@
 -- many there are.
 local _, raw = ...
 
-local class = raw.import "sync.class"
+local class, compiled = raw.import "sync.class", raw.import "compiled"
 local type, getmetatable, error = type, getmetatable, error
 local task = raw.import "task"
 local protect = task.protect
@@ -18,8 +18,8 @@ local M = {}
 
 local userdata_of = class.userdata_of
 local far_take, far_give = scope.bare.latch_take, raw.latch_give
-local take_now = class.compiled("bool (*)(const void *, double)", "take")
-local give_now = class.compiled("int (*)(const void *, double)", "give")
+local take_now = compiled.fn("bool (*)(const void *, double)", "take")
+local give_now = compiled.fn("int (*)(const void *, double)", "give")
 
 -- Of locks that have crossed, mutexes too. Takes the units, waiting for its turn: true; nil, err,
 -- mark, for after_wait.

@@ -3,6 +3,7 @@
 local _, raw = ...
 
 local class, gate = raw.import "sync.class", raw.import "sync.gate"
+local compiled = raw.import "compiled"
 local type, getmetatable, error = type, getmetatable, error
 local task = raw.import "task"
 local protect = task.protect
@@ -20,7 +21,7 @@ local M = {}
 
 -- At 0 the number of the task that runs, or of the last one. Read so by compiled code it costs
 -- next to nothing; without the compiler `raw.id` is the quicker way.
-local current = class.compiled("const double *", "current_id") or {}
+local current = compiled.fn("const double *", "current_id") or {}
 
 local function me() return current[0] or raw.id() or 0 end
 

@@ -2,7 +2,7 @@
 -- Waitgroups: a counter, and those who wait until it is zero.
 local _, raw = ...
 
-local class = raw.import "sync.class"
+local class, compiled = raw.import "sync.class", raw.import "compiled"
 local type, getmetatable, floor = type, getmetatable, math.floor
 local error, pcall = error, pcall
 local raise, scoped = raw.raise, raw.scoped
@@ -61,7 +61,7 @@ function WaitGroup:wait(ctx)
   return queue_wait(self[0], WAIT, ctx)
 end
 
-local add_now = class.compiled("int (*)(const void *, double)", "add")
+local add_now = compiled.fn("int (*)(const void *, double)", "add")
 
 local function far_add(self, n, fname)
   local core = add_now and class.userdata_of(self)

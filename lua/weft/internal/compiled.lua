@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- Functions of C that compiled code calls through the FFI, and so without leaving its trace
+-- (runtime/conc/compiled.h), for whoever has the compiler on.
+local _, raw = ...
+
+local pcall, each = pcall, next
+local debug = debug  -- which a host may leave out
+
+local M = {}
+
+local has_ffi, ffi = pcall(require, "ffi")
+M.is_on = has_ffi and jit.status()
+
+-- The function, or what the address is of; nil without the compiler.
+function M.fn(type_of_it, name)
+  return M.is_on and ffi.cast(type_of_it, raw[name .. "_address"]) or nil
+end
+
+-- Interpreted, a call through the FFI takes 150 ns, ten times as much as a plain one. But a trace
+-- need not call what the interpreter calls: LuaJIT takes a local variable that is never assigned
+-- to, and that a function refers to, for a constant when it records a trace, and it tells when it
+-- begins to record and when it is done. In between these variables have other values. So neither
+-- the interpreter nor a trace looks which to call.
+--
+-- What is recorded is run by the interpreter too, so both have to do the same. Where somebody else
+-- listens to what LuaJIT tells of traces (luajit -jv), or without the library `debug`, nothing is
+-- exchanged.
+local exchanged = {}  -- { fn =, index =, plain =, compiled = }
+
+local function on_trace(event)
+  local which = event == "start" and "compiled" or "plain"
+  for _, e in each, exchanged do debug.setupvalue(e.fn, e.index, e[which]) end
+end
+
+local function listen()
+  local handlers, before = debug.getregistry()._VMEVENTS or {}, {}
+  for event, handler in each, handlers do before[event] = handler end
+  jit.attach(on_trace, "trace")
+  for event, handler in each, before do
+    if handlers[event] ~= handler then jit.attach(handler, "trace") end
+  end
+end
+
+-- In traces, `compiled` takes the place of what the variable `name` of fn is otherwise.
+function M.exchange(fn, name, compiled)
+  if not debug then return end
+  local index = 1
+  while debug.getupvalue(fn, index) ~= name do index = index + 1 end
+  local _, plain = debug.getupvalue(fn, index)
+  exchanged[#exchanged + 1] = { fn = fn, index = index, plain = plain, compiled = compiled }
+  if #exchanged == 1 then listen() end
+end
+
+return M
