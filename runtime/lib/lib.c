@@ -7,6 +7,7 @@
 #include "lib/arg.h"
 #include "sched/runtime.h"
 #include "task/obj.h"
+#include "task/site.h"
 
 void wf_lib_add_address(lua_State *L, const char *name, void (*fn)(void)) {
   lua_pushlightuserdata(L, (void *)(uintptr_t)fn);
@@ -97,6 +98,7 @@ static void keep_globals(wf_vm *vm, lua_State *L) {
 
 void wf_lib_open(wf_vm *vm, lua_State *L) {
   keep_globals(vm, L);
+  wf_sites_open(vm, L);
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, -2, "__gc");

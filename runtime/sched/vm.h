@@ -71,7 +71,8 @@ typedef struct wf_sites {
   uint32_t count, slots;
   bool moving;  // the list is, just now: for signal handlers
   wf_site_entry cache[WF_SITE_CACHE];
-  uint32_t named;  // the last one that came as text
+  uint32_t named;     // the last one that came as text
+  bool frames_known;  // the caller's frame can be read (task/frame.h)
 } wf_sites;
 
 // Tasks that may be interrupted (task/preempt.c).

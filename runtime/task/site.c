@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/size.h"
 #include "sched/runtime.h"
+#include "task/frame.h"
 
 typedef struct wf_site {
   int line;
@@ -133,13 +134,25 @@ static bool keep_source(wf_vm *vm, lua_State *L, const char *source) {
   return same;
 }
 
+void wf_sites_open(wf_vm *vm, lua_State *L) { vm->sites.frames_known = wf_frame_is_known(L); }
+
+static inline wf_site_entry *entry_of(wf_sites *sites, const char *source, int line) {
+  return &sites->cache[((uintptr_t)source / 8 + (uintptr_t)line) % WF_SITE_CACHE];
+}
+
 uint32_t wf_site_here(wf_vm *vm, lua_State *L) {
   lua_Debug ar;
-  if (lua_getstack(L, 1, &ar) == 0 || lua_getinfo(L, "Sl", &ar) == 0) return 0;
+  wf_frame caller;
   wf_sites *sites = &vm->sites;
-  uintptr_t key = (uintptr_t)ar.source / 8 + (uintptr_t)ar.currentline;
-  wf_site_entry *entry = &sites->cache[key % WF_SITE_CACHE];
-  if (WF_LIKELY(entry->source == ar.source && entry->line == ar.currentline)) return entry->site;
+  if (WF_LIKELY(sites->frames_known && wf_frame_caller(L, &caller))) {
+    const wf_site_entry *entry = entry_of(sites, caller.source, caller.line);
+    if (WF_LIKELY(entry->source == caller.source && entry->line == caller.line)) {
+      return entry->site;
+    }
+  }
+  if (lua_getstack(L, 1, &ar) == 0 || lua_getinfo(L, "Sl", &ar) == 0) return 0;
+  wf_site_entry *entry = entry_of(sites, ar.source, ar.currentline);
+  if (entry->source == ar.source && entry->line == ar.currentline) return entry->site;
   bool direct = ar.currentline > 0 && !wf_site_is_own(&ar);
   if (!direct && !wf_site_find(L, 2, &ar)) return 0;
   uint32_t site = find_or_add(vm, &ar);

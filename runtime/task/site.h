@@ -26,10 +26,12 @@ void wf_site_push_where(lua_State *L);
 // Raises with that position before the message.
 _Noreturn void wf_site_raise(lua_State *L, const char *message);
 
+// Finds out how to look for places.
+void wf_sites_open(struct wf_vm *vm, lua_State *L);
+
 // A number for the place in the script that is running now; 0 when it is not known. Places are
-// kept for the life of the VM: a program has as many as it has calls of `go` in its text. A small
-// cache before their table makes this cost 33 ns, nearly all of them lua_getinfo's.
-// Raises when memory is out.
+// kept for the life of the VM: a program has as many as it has calls of `go` in its text, and a
+// small cache is before their table. Raises when memory is out.
 uint32_t wf_site_here(struct wf_vm *vm, lua_State *L);
 
 // "file:line", valid until the next place is seen; "?" for 0. Also from signal handlers on the
