@@ -238,15 +238,15 @@ local function stays_in_trace(name, others, loop)
         sum = sum + v
       end
       for i = 1, 1000 do weft.go(]] .. others .. [[, i) end
-      weft.yield()
+      weft.sleep(1)
       ]] .. loop .. [[
-      weft.yield()
+      weft.sleep(1)
       local loops, i = 0, 1
       while traceinfo(i) do
         if traceinfo(i).linktype == 'loop' then loops = loops + 1 end
         i = i + 1
       end
-      print(sum, loops > 0)]])
+      print(sum, loops > 0)]], { virtual = true })
     assert.same({ 0, '500500\ttrue\n', '' }, { r.status, r.out, r.err })
   end)
 end

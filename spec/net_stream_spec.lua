@@ -21,10 +21,7 @@ describe('reading', function()
       io.stdout:setvbuf 'no'
       ffi.cdef 'long read(int fd, void *to, size_t n);'
       local id
-      local a = weft.async(function()
-        id = weft.id()
-        return weft.stdin:read()
-      end)
+      local a = weft.async(function() id = weft.id() return weft.stdin:read() end)
       local stop = os.time() + 20
       local function waits()
         if os.time() > stop then os.exit(1) end
@@ -32,13 +29,14 @@ describe('reading', function()
           if task.id == id then return task.state == 'IO wait' end
         end
       end
-      repeat weft.yield() until waits() repeat weft.yield() until not waits()
+      repeat weft.yield() until waits() print 'ready' repeat weft.yield() until not waits()
       local to = ffi.new 'char[1]' local n = tonumber(ffi.C.read(0, to, 1))
       print(n, n > 0 and ffi.string(to, n))
       repeat weft.yield() until waits() or a:done():is_closed()
       print(waits())
       print(a:await())
     ]], stdin = 'pipe', stdout = 'pipe' }
+    assert.are.equal('ready', child.stdout:read_line())
     child.stdin:write 'x'
     assert.are.equal('1\tx', child.stdout:read_line())
     assert.are.equal('true', child.stdout:read_line())
