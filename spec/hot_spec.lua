@@ -315,13 +315,14 @@ describe('in a hot loop', function()
 
   both_ways('a wrong self is refused at once, also while a receiver waits', function()
     local ctx, cancel = context.with_cancel(context.background())
-    local wrong = { weft.stdout, ctx:done(), io.stdout }
+    local m = weft.sync.mutex()
+    local wrong = { weft.stdout, ctx:done(), io.stdout, rawget(m, 0) }
     local ch, n, sum = weft.chan(), 0, 0
     start(function() for v in ch do sum = sum + v end end)
     local waiting = start(function() return wrong[2]:recv() end)
     settle()
     for i = 1, N do
-      local self = i % 500 == 0 and wrong[i / 500 % 3 + 1] or ch
+      local self = i % 500 == 0 and wrong[i / 500 % 4 + 1] or ch
       local ok, err = pcall(ch.send, self, 1)
       if not ok then
         n = n + 1

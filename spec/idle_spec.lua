@@ -48,8 +48,9 @@ describe('a program with nothing to do', function()
   end
 end)
 
--- A task of a worker that talks with a process on core arg[1], so that the worker has nothing to do
--- but to wait, 4,000 times. Prints the processor time of that, and how often the other threads slept.
+-- A task of a worker that talks with a process on core arg[1], so that the worker has nothing to
+-- do but to wait, 4,000 times. Prints the processor time of that, and how often the other threads
+-- slept.
 local TALK = [[
 local weft = require 'weft'
 weft.spawn(function(rounds, core)

@@ -5,7 +5,8 @@
 //
 // The structures are those of lj_obj.h and lj_frame.h of LuaJIT 2.1 with 64-bit references (GC64),
 // which is what x86-64 and arm64 distributions build. Whether this one's are the same is found out
-// when a VM is opened; where they are not, or in an unusual frame, lua_getinfo is asked.
+// when a VM is opened; where they are not, or in an unusual frame, lua_getinfo is asked. So it is
+// for what is found here the first time, too (task/site.c).
 // Symbols: wf_frame
 #ifndef WF_TASK_FRAME_H
 #define WF_TASK_FRAME_H

@@ -133,13 +133,7 @@ return {
   },
 
   { file = "runtime/task/frame.c",
-    { "the place of a call is that of the next instruction", "site",
-      "*n = (uint32_t)distance - 1;", "*n = (uint32_t)distance;" },
     { "functions have at most 255 lines", "site", "if (lines < 256)", "if (lines < 1 << 30)" },
-    { "functions have at most 65,535 lines", "site",
-      "if (lines < 65536)", "if (lines < 1 << 30)" },
-    { "calls out of traces are taken for others", "site",
-      "*next = pointer(word(base - 24));", "*next = pointer(word(base - 16));" },
     { "all functions have lines", "site", "if (info == NULL) return 0;", "" },
   },
 }
