@@ -66,23 +66,21 @@ describe('a hot loop of', function()
   both_ways('values of changing types from task to task', function()
     local values = { 1, 'text', 0 / 0, {}, -0.0, print, 2.5, true, math.huge, 'x', false }
     local ch, n = weft.chan(), 0
-    weft.go(function()
-      for i = 1, N do ch:send(values[i % #values + 1]) end
-      ch:close()
-    end)
-    while true do
-      local v, err = ch:recv()
-      if v == nil then
-        assert.equals('closed', err)
-        break
-      end
+    local function check(v)
       n = n + 1
       local sent = values[n % #values + 1]
       local same = rawequal(v, sent) or v ~= v and sent ~= sent
       if not same then error('another value at ' .. n) end
       if v == 0 and 1 / v > 0 then error('-0 became 0 at ' .. n) end
     end
-    assert.equals(N, n)
+    weft.go(function()
+      for i = 1, 2 * N do ch:send(values[i % #values + 1]) end
+      ch:close()
+    end)
+    for _ = 1, N do check(ch:recv()) end
+    for v in ch do check(v) end
+    assert.equals(2 * N, n)
+    assert.same({ nil, 'closed' }, { ch:recv() })
   end)
 
   -- The select has a case on its own channel, so that the other's index is not 1.

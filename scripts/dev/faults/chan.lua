@@ -107,7 +107,7 @@ return {
     { "the ring of a buffer is one too long for sends", "chan hot",
       "local after = w == self[5] and 6 or w + 1", "local after = w > self[5] and 6 or w + 1" },
     { "a buffer keeps what was taken alive", "lifetime", "      self[r] = nil\n", "" },
-    { "a value of false ends an iteration", "chan_close",
+    { "a value of false ends an iteration", "hot",
       "local v, err = recv(self)\n  if v ~= nil then return v end\n  if err",
       "local v, err = recv(self)\n  if v then return v end\n  if err" },
     { "a receive of a trace gives NaN when nobody waits", "hot",
@@ -201,8 +201,6 @@ return {
   },
 
   { file = "runtime/conc/compiled.c",
-    { "a trace takes any object for a channel", "hot",
-      "return p->tag == tag ? p->obj : NULL;", "(void)tag;\n  return p->obj;" },
     { "a trace sends on weft's own channels", "hot",
       "ch != NULL && ch->direct && ch->obj.vm", "ch != NULL && ch->obj.vm" },
     { "a trace overlooks the task's own context", "hot",
