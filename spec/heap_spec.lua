@@ -32,14 +32,14 @@ local function prints(code, out)
 end
 
 describe('the collector', function()
-  it('lets a small heap grow to 4 MB', function()
-    prints("local kb = most_kb() print(kb > 3072 and kb < 4608 or kb)", 'true\n')
+  it('lets a small heap grow to 1.5 MB', function()
+    prints("local kb = most_kb() print(kb > 1280 and kb < 1792 or kb)", 'true\n')
   end)
 
   it('does so in VMs for isolated tasks', function()
     prints([[
       local kb = weft.parallel(function() return most_kb() end):await()
-      print(kb > 3072 and kb < 4608 or kb)
+      print(kb > 1280 and kb < 1792 or kb)
     ]], 'true\n')
   end)
 
@@ -58,7 +58,7 @@ describe('the collector', function()
     prints([[
       collectgarbage('setpause', 150)
       local kb = most_kb()
-      print(kb < 3072 or kb, collectgarbage('setpause', 150))
+      print(kb < 1024 or kb, collectgarbage('setpause', 150))
     ]], 'true\t150\n')
   end)
 end)

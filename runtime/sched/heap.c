@@ -3,7 +3,7 @@
 
 #include "base/size.h"
 
-enum { LEAST_KB = WF_SIZE(4096, 0), USUAL = 200 };
+enum { LEAST_KB = WF_SIZE(1536, 0), USUAL = 200 };
 
 static void set_pause(wf_vm *vm, lua_State *L, int percent) {
   (void)lua_gc(L, LUA_GCSETPAUSE, percent);
