@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Subject: runtime/sched/workers.c
--- Random programs over all that crosses between cores, for ten minutes; without WEFT_LONG for two
--- seconds. (The ten minutes of the tsan build: WEFT_LONG=1 scripts/dev/specs.sh cores tsan soak.)
+-- Random programs over all that crosses between cores, for two seconds; with WEFT_LONG for a
+-- minute, on four workers in the tsan build for ten. (These alone: WEFT_LONG=1 scripts/dev/specs.sh
+-- cores tsan soak.)
 
 local proc = require 'support.proc'
 
 describe('random programs on several cores', function()
   it('go well, and leave nothing behind', function()
-    local seconds = os.getenv 'WEFT_LONG' and 600 or 2
+    local seconds = proc.much(2, 600, os.getenv 'WEFT_WORKERS' == '4' and 'tsan')
     local script = debug.getinfo(1, 'S').source:match('^@(.*)spec/[^/]*$') ..
       'spec/torture/cores_soak.lua'
     -- What glibc keeps for each thread counts as used.

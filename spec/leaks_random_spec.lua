@@ -10,9 +10,10 @@
 local weft = require 'weft'
 local util = require 'support.util'
 local leaks = require 'support.leaks'
+local proc = require 'support.proc'
 local world = require 'support.leak_world'
 
-local WORLDS = os.getenv 'WEFT_LONG' and 5000 or 300
+local WORLDS = proc.much(300, 5000, 'release')
 
 -- n -> 1..n, the same for the same seed everywhere.
 local function generator(seed)

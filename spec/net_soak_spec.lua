@@ -1,14 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Subject: runtime/io/stream.c
--- Two thousand clients that do what clients do, for five minutes; without WEFT_LONG a few hundred
--- for some seconds.
+-- A few hundred clients that do what clients do, for some seconds; with WEFT_LONG two thousand for
+-- half a minute, in the asan build for five.
 
 local proc = require 'support.proc'
 
 describe('a server', function()
   it('minds no client: no answer is missing, nothing is left behind', function()
-    local long = os.getenv 'WEFT_LONG'
-    local seconds, clients = long and 300 or 3, long and 2000 or 200
+    local seconds, clients = proc.much(3, 300, 'asan'), proc.much(200, 2000, proc.build())
     local script = debug.getinfo(1, 'S').source:match('^@(.*)spec/[^/]*$') ..
       'spec/torture/net_soak.lua'
     local r = proc.weft({ script, tostring(seconds), tostring(clients) },

@@ -7,11 +7,11 @@
 -- WEFT_SEED=n runs that program alone.
 
 local weft = require 'weft'
+local proc = require 'support.proc'
 local util = require 'support.util'
 local context, time, sync = weft.context, weft.time, weft.sync
 
-local long = os.getenv 'WEFT_LONG'
-local PROGRAMS = long and 10000 or 500
+local PROGRAMS = proc.much(500, 10000, 'release')
 local END = 60 -- seconds, when whatever still waits is cancelled
 
 -- n -> 1..n, the same for the same seed everywhere.

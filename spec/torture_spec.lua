@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Random programs of tasks, channels, selects, contexts, timers and locks do what a model of Go's
--- rules lets them do, event by event (spec/torture/model.lua). 10^5 steps, with WEFT_LONG 10^7.
+-- rules lets them do, event by event (spec/torture/model.lua). 10^5 steps, with WEFT_LONG 10^6,
+-- in the release build 10^7.
 -- Subject: runtime/conc/chan.c, runtime/conc/select.c, runtime/conc/context.c, runtime/conc/tick.c
 --
 -- What fails is made smaller and shown; WEFT_SEED=n runs the program n alone, again and again, as
@@ -13,7 +14,7 @@ local program = require 'torture.program'
 local execute = require 'torture.execute'
 local shrink = require 'torture.shrink'
 
-local STEPS = os.getenv 'WEFT_LONG' and 1e7 or 1e5
+local STEPS = proc.much(1e5, 1e7, 'release')
 
 -- What goes wrong in a few runs of p, and the run.
 local function violation(p, tries)

@@ -2,11 +2,13 @@
 #include "task/frame.h"
 
 #include <lauxlib.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
-// Offsets in bytes. Slots of the stack have 8.
+// Sizes and offsets in bytes.
 enum {
+  SLOT = 8,            // of the stack
   STATE_BASE = 32,     // lua_State: the first slot of the function that runs
   FUNCTION_KIND = 10,  // GCfunc: 0 for one in Lua
   FUNCTION_CODE = 32,  // GCfuncL: its bytecode, right behind its prototype
@@ -39,16 +41,18 @@ static inline uint32_t half(const char *at) {
 
 static inline const char *pointer(uint64_t v) { return (const char *)(uintptr_t)v; }
 
+static inline const char *slot(const char *at, int n) { return at + (ptrdiff_t)n * SLOT; }
+
 // The slot behind the caller's own one, and the instruction after its call.
 static inline const char *calling_frame(const char *base, const char **next) {
-  uint64_t link = word(base - 8);
+  uint64_t link = word(slot(base, -1));
   switch (link & FRAME_KIND) {
     case FRAME_LUA:  // the call's first operand says how far up its function lay
       *next = pointer(link);
-      return base - 8 * (3 + (uint8_t)(*next)[1 - INSTRUCTION]);
+      return slot(base, -3 - (uint8_t)(*next)[1 - INSTRUCTION]);
     case FRAME_CONTINUED:  // out of a trace, mostly
-      *next = pointer(word(base - 24));
-      return base - 8 - (link & (uint64_t)FRAME_SIZE_MASK);
+      *next = pointer(word(slot(base, -3)));
+      return slot(base, -1) - (link & (uint64_t)FRAME_SIZE_MASK);
     default: return NULL;
   }
 }
@@ -69,7 +73,7 @@ static inline const char *caller(const char *base, uint32_t *n) {
   const char *next;
   const char *frame = calling_frame(base, &next);
   if (frame == NULL) return NULL;
-  const char *function = pointer(word(frame - 8) & POINTER);
+  const char *function = pointer(word(slot(frame, -1)) & POINTER);
   if (function[FUNCTION_KIND] != 0) return NULL;
   const char *code = pointer(word(function + FUNCTION_CODE));
   uint64_t distance = (uint64_t)(next - code) / INSTRUCTION;
@@ -108,10 +112,10 @@ static int look(lua_State *L) {
   lua_settop(L, last + 1);
   if ((uintptr_t)L >> 32 == 0) return 1;  // where references have 32 bits, all is below
   const char *base = pointer(word((const char *)L + STATE_BASE)), *next;
-  memcpy(&got, base + (size_t)(last - 1) * 8, sizeof got);
+  memcpy(&got, slot(base, last - 1), sizeof got);
   if (got < 0.1 || got > 0.1) return 1;
   const char *frame = calling_frame(base, &next);
-  if (frame == NULL || (word(frame - 8) & POINTER) != function) return 1;
+  if (frame == NULL || (word(slot(frame, -1)) & POINTER) != function) return 1;
   wf_frame found;
   bool fits = wf_frame_caller(L, &found) && found.source == ar.source;
   lua_pushboolean(L, fits && found.line == ar.currentline);

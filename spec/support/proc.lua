@@ -119,6 +119,13 @@ function M.build()
   return os.getenv 'WEFT_BUILD' or (M.bin or ''):match('([^/]+)/[^/]*$') or 'release'
 end
 
+-- How much of something a run does: `short`; with WEFT_LONG `long` in the build that shows most by
+-- it, and a tenth of that in the others.
+function M.much(short, long, build)
+  if not os.getenv 'WEFT_LONG' then return short end
+  return M.build() == build and long or math.max(short, long / 10)
+end
+
 -- The torture build takes ready tasks at random, and its collector never rests.
 function M.torture()
   return M.build():find('torture', 1, true) ~= nil

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The methods of channels. Those of unbuffered ones are C functions where nothing has to act after
--- the wait; a blocked sender may have to raise, so `send` has a Lua frame (measured: within noise
--- with the JIT, 15 ns a call without). Those of buffered ones do what need not wait right here, in
--- Lua that compiles into the caller's trace; runtime/conc/chan.h has the layout and the figures.
+-- The methods of channels. Those of unbuffered ones are doors in frames: a blocked sender may have
+-- to raise after the wait (measured: within noise with the JIT, 15 ns a call without), and
+-- compiled code has a way past the door. Those of buffered ones do what need not wait right here,
+-- in Lua that compiles into the caller's trace; runtime/conc/chan.h has the layout and the figures.
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error

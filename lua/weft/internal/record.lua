@@ -11,7 +11,7 @@
 local _, raw = ...
 
 local type, next, getmetatable, loadstring = type, next, getmetatable, loadstring
-local pcall, select, concat, unpack = pcall, select, table.concat, unpack
+local select, concat, unpack = select, table.concat, unpack
 
 local MAX_FIELDS, MAX_NAME = 5, 23  -- runtime/task/record.h
 local NOTHING, NUMBER = -1, 0  -- runtime/conc/shared.h: wf_shared_plain
@@ -20,13 +20,13 @@ local MAX_FIRST, MAX_TRIES = 256, 8
 
 local function nothing() return nil end
 
-local has_ffi, ffi = pcall(require, "ffi")
-if not (has_ffi and jit.status()) then return { send = nothing, recv = nothing } end
+local compiled = raw.import "compiled"
+if not compiled.is_on then return { send = nothing, recv = nothing } end
 
-local send_number = ffi.cast("bool (*)(const void *, double)", raw.send_number_address)
-local send_record = ffi.cast("bool (*)(const void *, uint32_t, const double *)",
-  raw.send_record_address)
-local recv_plain = ffi.cast("int (*)(const void *, double *)", raw.recv_plain_address)
+local ffi = require "ffi"
+local send_number = compiled.fn("bool (*)(const void *, double)", "send_number")
+local send_record = compiled.fn("bool (*)(const void *, uint32_t, const double *)", "send_record")
+local recv_plain = compiled.fn("int (*)(const void *, double *)", "recv_plain")
 local out, got = ffi.new("double[?]", MAX_FIELDS), ffi.new("double[?]", MAX_FIELDS)
 -- Whether `got` is in use: making the table may run a finaliser, and what that receives goes by C
 -- then. (So does all, once an error has got in between, for want of memory.) Between the first

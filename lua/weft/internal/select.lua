@@ -6,7 +6,7 @@ local _, raw = ...
 
 local type, getmetatable, each, unpack, error = type, getmetatable, next, unpack, error
 local tostring, select, setmetatable, concat = tostring, select, setmetatable, table.concat
-local raw_select, raise, loadstring, pcall = raw.select, raw.raise, loadstring, pcall
+local raw_select, raise, loadstring = raw.select, raw.raise, loadstring
 
 local check_own = raw.import("scope").check
 
@@ -65,12 +65,9 @@ end
 -- With weft.default last and nothing ready, which is what loops that poll meet most, compiled code
 -- does not even leave its trace: it calls C through the FFI. Measured over two channels, ns
 -- compiled / interpreted: 15 / 270, without: 85 / 220. So it is for whoever has the compiler on.
-local would_wait, poll_is_free
-local has_ffi, ffi = pcall(require, "ffi")
-if has_ffi and jit.status() then
-  would_wait = ffi.cast("bool (*)(const void *)", raw.would_wait_address)
-  poll_is_free = ffi.cast("bool (*)(void)", raw.poll_is_free_address)
-end
+local compiled = raw.import "compiled"
+local would_wait = compiled.fn("bool (*)(const void *)", "would_wait")
+local poll_is_free = compiled.fn("bool (*)(void)", "poll_is_free")
 
 local POLL = [[
   if would_wait and ch%d == default and %s poll_is_free() then
