@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Subject: runtime/sched/workers.c
 -- Random programs over all that crosses between cores, for two seconds; with WEFT_LONG for a
--- minute, on four workers in the tsan build for ten. (These alone: WEFT_LONG=1 scripts/dev/specs.sh
--- cores tsan soak.)
+-- minute, on four workers in the tsan build for ten. (That alone: WEFT_LONG=1 WEFT_WORKERS=4
+-- scripts/dev/specs.sh cores tsan soak.)
 
 local proc = require 'support.proc'
 

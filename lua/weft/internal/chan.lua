@@ -2,7 +2,7 @@
 -- The methods of channels. Those of unbuffered ones are doors in frames: a blocked sender may have
 -- to raise after the wait (measured: within noise with the JIT, 15 ns a call without), and
 -- compiled code has a way past the door. Those of buffered ones do what need not wait right here,
--- in Lua that compiles into the caller's trace; runtime/conc/chan.h has the layout and the figures.
+-- in Lua that compiles into the caller's trace; runtime/conc/chan.h has the layout and figures.
 local _, raw = ...
 
 local getmetatable, setmetatable, rawget, error = getmetatable, setmetatable, rawget, error
