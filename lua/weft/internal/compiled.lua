@@ -4,7 +4,8 @@
 local _, raw = ...
 
 local pcall, each = pcall, next
-local debug = debug  -- which a host may leave out
+-- A host may leave out the library.
+local getupvalue, setupvalue = debug and debug.getupvalue, debug and debug.setupvalue
 
 local M = {}
 
@@ -29,7 +30,7 @@ local exchanged = {}  -- { fn =, index =, plain =, compiled = }
 
 local function on_trace(event)
   local which = event == "start" and "compiled" or "plain"
-  for _, e in each, exchanged do debug.setupvalue(e.fn, e.index, e[which]) end
+  for _, e in each, exchanged do setupvalue(e.fn, e.index, e[which]) end
 end
 
 local function listen()
@@ -43,10 +44,10 @@ end
 
 -- In traces, `compiled` takes the place of what the variable `name` of fn is otherwise.
 function M.exchange(fn, name, compiled)
-  if not debug then return end
+  if not setupvalue then return end
   local index = 1
-  while debug.getupvalue(fn, index) ~= name do index = index + 1 end
-  local _, plain = debug.getupvalue(fn, index)
+  while getupvalue(fn, index) ~= name do index = index + 1 end
+  local _, plain = getupvalue(fn, index)
   exchanged[#exchanged + 1] = { fn = fn, index = index, plain = plain, compiled = compiled }
   if #exchanged == 1 then listen() end
 end

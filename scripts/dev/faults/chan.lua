@@ -197,7 +197,7 @@ return {
     { "nobody else can listen to traces", "module",
       "if handlers[event] ~= handler then", "if false then" },
     { "no channels without the library debug", "module",
-      "if not debug then return end", "" },
+      "if not setupvalue then return end", "" },
   },
 
   { file = "runtime/conc/compiled.c",
