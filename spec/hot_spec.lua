@@ -83,7 +83,7 @@ describe('a hot loop of', function()
     assert.same({ nil, 'closed' }, { ch:recv() })
   end)
 
-  -- The select has a case on its own channel, so that the other's index is not 1.
+  -- The select has cases on a channel of its own, so that the index is not 1, nor the value on top.
   both_ways('numbers to and from a select that waits', function()
     local ch, idle, sum = weft.chan(), weft.chan(), 0
     local receiver = start(function()
@@ -97,7 +97,7 @@ describe('a hot loop of', function()
     assert.is_true(receiver.done)
     local sender = start(function()
       for i = 1, N do
-        local k, ok = weft.select(idle, ch:sending(i))
+        local k, ok = weft.select(idle, ch:sending(i), idle:sending(-i))
         if k ~= 2 or ok ~= true then error('sent otherwise at ' .. i) end
       end
     end)
