@@ -83,7 +83,8 @@ describe('a hot loop of', function()
     assert.same({ nil, 'closed' }, { ch:recv() })
   end)
 
-  -- The select has cases on a channel of its own, so that the index is not 1, nor the value on top.
+  -- The select has cases on a channel of its own, so that the index is not 1, nor the value on
+  -- top.
   both_ways('numbers to and from a select that waits', function()
     local ch, idle, sum = weft.chan(), weft.chan(), 0
     local receiver = start(function()
