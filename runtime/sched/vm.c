@@ -45,14 +45,22 @@ int wf_vm_call_protected(wf_vm *vm, lua_CFunction fn, void *arg) {
   return status;
 }
 
-// Makes the list of free references of the table at t, so that giving one back never allocates.
-static void make_free_list(lua_State *L, int t) {
-  lua_pushboolean(L, 1);
-  luaL_unref(L, t, luaL_ref(L, t));
+// Makes the list of free references of the table at t, so that giving one back never allocates,
+// and n of them.
+static void make_free_list(lua_State *L, int t, int n) {
+  int refs[WF_REFS];
+  for (int i = 0; i < n; i++) {
+    lua_pushboolean(L, 1);
+    refs[i] = luaL_ref(L, t);
+  }
+  while (n > 0) luaL_unref(L, t, refs[--n]);
 }
 
 static int init_protected(lua_State *L) {
   wf_vm *vm = lua_touserdata(L, 1);
+  // Where LuaJIT finds no memory for a table that has grown both ways, the registry for one, it
+  // forgets integer keys. So there is a place for every reference from the beginning.
+  make_free_list(L, LUA_REGISTRYINDEX, WF_REFS);
   vm->L = lua_newthread(L);
   vm->main_ref = luaL_ref(L, LUA_REGISTRYINDEX);
   lua_pushliteral(L, "closed");
@@ -72,8 +80,7 @@ static int init_protected(lua_State *L) {
   lua_newtable(L);
   lua_pushvalue(L, -1);
   wf_vm_set_ref(vm, L, WF_REF_ANCHORS);
-  make_free_list(L, lua_gettop(L));
-  make_free_list(L, LUA_REGISTRYINDEX);
+  make_free_list(L, lua_gettop(L), 1);
   return 0;
 }
 

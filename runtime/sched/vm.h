@@ -64,6 +64,8 @@ typedef struct wf_site_entry {
 
 enum { WF_SITE_CACHE = WF_SIZE(64, 1) };
 
+enum { WF_REFS = 56 };
+
 // Where `go` was called (task/site.c).
 typedef struct wf_sites {
   struct wf_site *list;
@@ -138,7 +140,7 @@ typedef struct wf_vm {
   // The addresses of tables that the registry keeps: the globals, weft.default, the metatables of
   // send cases and of receiving views.
   const void *globals, *default_case, *case_type, *view_type, *send_view_type;
-  int refs[56];            // registry references (sched/vm.h: wf_vm_ref)
+  int refs[WF_REFS];       // registry references (sched/vm.h: wf_vm_ref)
   struct wf_codec *codec;  // once a value has crossed (task/codec.h)
   uint64_t paths_version;  // of the search paths that it has (task/isolated.h)
   uint64_t settled;        // the count of switches at the last collection of wf_hooks.settle
