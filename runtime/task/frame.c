@@ -113,7 +113,7 @@ static int look(lua_State *L) {
   if ((uintptr_t)L >> 32 == 0) return 1;  // where references have 32 bits, all is below
   const char *base = pointer(word((const char *)L + STATE_BASE)), *next;
   memcpy(&got, slot(base, last - 1), sizeof got);
-  if (got < 0.1 || got > 0.1) return 1;
+  if (!(got >= 0.1 && got <= 0.1)) return 1;
   const char *frame = calling_frame(base, &next);
   if (frame == NULL || (word(slot(frame, -1)) & POINTER) != function) return 1;
   wf_frame found;

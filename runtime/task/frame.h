@@ -19,8 +19,8 @@ typedef struct wf_frame {
   int line;
 } wf_frame;
 
-// Whether wf_frame_caller can be called on states like L, which runs nothing else now. False also
-// when memory is out.
+// Whether wf_frame_caller can be called on states like L, which runs nothing else now. When memory
+// is out it raises or says no.
 bool wf_frame_is_known(lua_State *L);
 
 // The Lua function that has called the C function which runs on L. False: it has to be asked for
