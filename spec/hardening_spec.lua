@@ -194,6 +194,7 @@ describe('finalisers', function()
         lose()
         ch:send(i)
         ch:recv()
+        if ch:len() ~= 0 then error('left over at ' .. i) end
         m:lock()
         weft.go(function() weft.yield() end)
         weft.yield()

@@ -123,6 +123,7 @@ if compiled.is_on then
 
   compiled.exchange(framed_send, "send", send_now)
   compiled.exchange(plain_recv, "recv", recv_now)
+  compiled.begin()
 end
 
 Unbuffered.send = framed_send

@@ -3,9 +3,8 @@
 -- (runtime/conc/compiled.h), for whoever has the compiler on.
 local _, raw = ...
 
-local pcall, each = pcall, next
--- A host may leave out the library.
-local getupvalue, setupvalue = debug and debug.getupvalue, debug and debug.setupvalue
+local pcall, each, unpack = pcall, next, unpack
+local getupvalue = debug and debug.getupvalue  -- a host may leave out the library
 
 local M = {}
 
@@ -26,14 +25,9 @@ end
 -- What is recorded is run by the interpreter too, so both have to do the same. Where somebody else
 -- listens to what LuaJIT tells of traces (luajit -jv), or without the library `debug`, nothing is
 -- exchanged.
-local exchanged = {}  -- { fn =, index =, plain =, compiled = }
+local exchanged, n = {}, 0  -- fn, index, plain, compiled; and again
 
-local function on_trace(event)
-  local which = event == "start" and "compiled" or "plain"
-  for _, e in each, exchanged do setupvalue(e.fn, e.index, e[which]) end
-end
-
-local function listen()
+local function listen(on_trace)
   local handlers, before = debug.getregistry()._VMEVENTS or {}, {}
   for event, handler in each, handlers do before[event] = handler end
   jit.attach(on_trace, "trace")
@@ -44,12 +38,19 @@ end
 
 -- In traces, `compiled` takes the place of what the variable `name` of fn is otherwise.
 function M.exchange(fn, name, compiled)
-  if not setupvalue then return end
+  if not getupvalue then return end
   local index = 1
   while getupvalue(fn, index) ~= name do index = index + 1 end
   local _, plain = getupvalue(fn, index)
-  exchanged[#exchanged + 1] = { fn = fn, index = index, plain = plain, compiled = compiled }
-  if #exchanged == 1 then listen() end
+  exchanged[n + 1], exchanged[n + 2] = fn, index
+  exchanged[n + 3], exchanged[n + 4] = plain, compiled
+  n = n + 4
+end
+
+-- All has been said. What listens is in C: were it in Lua, finalisers could run wherever LuaJIT
+-- begins a trace, which may be in the middle of a step on a channel's ring.
+function M.begin()
+  if n > 0 then listen(raw.exchanger(unpack(exchanged, 1, n))) end
 end
 
 return M

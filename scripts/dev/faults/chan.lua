@@ -193,11 +193,19 @@ return {
   },
 
   { file = "lua/weft/internal/compiled.lua",
-    { "traces call what the interpreter calls", "hot", 'event == "start"', 'event == "begin"' },
     { "nobody else can listen to traces", "module",
       "if handlers[event] ~= handler then", "if false then" },
     { "no channels without the library debug", "module",
-      "if not setupvalue then return end", "" },
+      "if not getupvalue then return end", "" },
+  },
+
+  { file = "runtime/lib/chan.c",
+    { "traces call what the interpreter calls", "hot",
+      'strcmp(event, "start") == 0', 'strcmp(event, "begin") == 0' },
+    { "a finaliser may run where a trace begins", "hardening",
+      "  for (int i = 1; !lua_isnone(L, lua_upvalueindex(i)); i += EXCHANGED) {\n",
+      "  lua_pushliteral(L, \"\");\n" ..
+      "  for (int i = 1; !lua_isnone(L, lua_upvalueindex(i)); i += EXCHANGED) {\n" },
   },
 
   { file = "runtime/conc/compiled.c",
