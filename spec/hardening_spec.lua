@@ -191,6 +191,7 @@ describe('finalisers', function()
       collectgarbage('setstepmul', 10000)
       collectgarbage()  -- at whose end they begin to count
       for i = 1, 3000 do
+        if i % 200 == 0 then jit.flush() end  -- so that traces begin everywhere, again and again
         lose()
         ch:send(i)
         ch:recv()
