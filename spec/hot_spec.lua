@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Loops hot enough for the compiler: each operation in them does what it does in cold code.
--- Subject: lua/weft/internal/chan.lua
+-- Subject: lua/weft/internal/chan.lua lua/weft/internal/compiled.lua runtime/conc/compiled.c
 
 local weft = require 'weft'
 local proc = require 'support.proc'

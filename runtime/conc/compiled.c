@@ -8,18 +8,10 @@
 #include "conc/word.h"
 #include "task/task.h"
 
-// NULL: it is none with that tag, or it is not known just now.
-static wf_obj *known_obj(const void *proxy, const void *tag) {
-  wf_vm *vm = wf_vm_here;
-  if (vm == NULL || *wf_obj_recent(vm, proxy) != proxy) return NULL;
-  const wf_proxy *p = proxy;
-  return p->tag == tag ? p->obj : NULL;
-}
-
 // NULL: not known, or not one whose values go straight from task to task; or the running task has
 // a context of its own, which comes first.
 static wf_chan *known_chan(const void *proxy) {
-  wf_chan *ch = (wf_chan *)known_obj(proxy, &wf_tag_chan);
+  wf_chan *ch = (wf_chan *)wf_obj_if_known(proxy, &wf_tag_chan);
   return ch != NULL && ch->direct && ch->obj.vm->own == NULL ? ch : NULL;
 }
 
@@ -36,7 +28,7 @@ double wf_compiled_recv(const void *proxy) {
 
 // NULL: it is none that has crossed, of none of these types, or it is not known just now.
 static wf_latch *known(const void *proxy, unsigned types) {
-  const wf_obj *obj = known_obj(proxy, &wf_tag_queue);
+  const wf_obj *obj = wf_obj_if_known(proxy, &wf_tag_queue);
   if (obj == NULL || !obj->shared) return NULL;
   const wf_sync *sync = wf_sync_of(obj);
   return sync != NULL && (types >> sync->type & 1) != 0 ? wf_sync_latch(sync) : NULL;

@@ -122,10 +122,6 @@ int wf_select_park(wf_vm *vm, lua_State *L, const wf_case *cases, int n, wf_ctx 
 }
 
 bool wf_select_would_wait(const void *proxy) {
-  wf_vm *vm = wf_vm_here;
-  if (vm == NULL || *wf_obj_recent(vm, proxy) != proxy) return false;
-  const wf_proxy *known = proxy;
-  if (known->tag != &wf_tag_chan || known->obj == NULL) return false;
-  const wf_chan *ch = (const wf_chan *)known->obj;
-  return ch->direct && wf_list_empty(&ch->sendq);
+  const wf_chan *ch = (const wf_chan *)wf_obj_if_known(proxy, &wf_tag_chan);
+  return ch != NULL && ch->direct && wf_list_empty(&ch->sendq);
 }

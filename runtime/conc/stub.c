@@ -241,11 +241,9 @@ int wf_stub_recv(wf_vm *vm, lua_State *L, wf_chan *ch, wf_ctx *ctx) {
 
 // NULL: it is none that crosses, or it is not known just now.
 static const wf_chan *known_stub(const void *proxy) {
-  wf_vm *vm = wf_vm_here;
-  if (vm == NULL || *wf_obj_recent(vm, proxy) != proxy) return NULL;
-  const wf_proxy *known = proxy;
-  if (known->tag != &wf_tag_chan && known->tag != &wf_tag_buffer) return NULL;
-  const wf_chan *ch = (const wf_chan *)known->obj;
+  wf_obj *obj = wf_obj_if_known(proxy, &wf_tag_chan);
+  if (obj == NULL) obj = wf_obj_if_known(proxy, &wf_tag_buffer);
+  const wf_chan *ch = (const wf_chan *)obj;
   return ch != NULL && ch->obj.shared ? ch : NULL;
 }
 

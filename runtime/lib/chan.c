@@ -2,10 +2,8 @@
 #include "conc/chan.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/check.h"
-#include "conc/compiled.h"
 #include "conc/stub.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
@@ -282,27 +280,6 @@ static int l_bad_self(lua_State *L) {
   wf_self_fail(L, lua_tostring(L, 2), lua_tostring(L, 3), lua_tostring(L, 4));
 }
 
-enum { EXCHANGED = 4 };  // upvalues: a function, the number of an upvalue, two values for it
-
-// What LuaJIT tells of traces: gives each of the functions the second value when one begins to be
-// recorded, else the first. It allocates nothing.
-static int on_trace(lua_State *L) {
-  const char *event = lua_tostring(L, 1);
-  int which = event != NULL && strcmp(event, "start") == 0 ? 3 : 2;
-  for (int i = 1; !lua_isnone(L, lua_upvalueindex(i)); i += EXCHANGED) {
-    int number = (int)lua_tointeger(L, lua_upvalueindex(i + 1));
-    lua_pushvalue(L, lua_upvalueindex(i + which));
-    (void)lua_setupvalue(L, lua_upvalueindex(i), number);
-  }
-  return 0;
-}
-
-// exchanger(function, number, plain, compiled, …): what to attach (lua/weft/internal/compiled.lua)
-static int l_exchanger(lua_State *L) {
-  lua_pushcclosure(L, on_trace, lua_gettop(L));
-  return 1;
-}
-
 void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"chan", l_chan},
                                        {"send", l_send},
@@ -319,14 +296,11 @@ void wf_lib_open_chan(wf_vm *vm, lua_State *L) {
                                        {"chan_system", l_chan_system},
                                        {"close_system", l_close_system},
                                        {"check_sendable", l_check_sendable},
-                                       {"exchanger", l_exchanger},
                                        {"raise", l_raise},
                                        {"bad_arg", l_bad_arg},
                                        {"bad_self", l_bad_self},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
-  wf_lib_add_address(L, "send_now_address", (void (*)(void))wf_compiled_send);
-  wf_lib_add_address(L, "recv_now_address", (void (*)(void))wf_compiled_recv);
   wf_lib_add_address(L, "send_number_address", (void (*)(void))wf_stub_send_number);
   wf_lib_add_address(L, "send_record_address", (void (*)(void))wf_stub_send_record);
   wf_lib_add_address(L, "recv_plain_address", (void (*)(void))wf_stub_recv_plain);

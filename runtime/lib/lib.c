@@ -117,6 +117,7 @@ void wf_lib_open(wf_vm *vm, lua_State *L) {
   wf_lib_open_time(vm, L);
   wf_lib_open_queue(vm, L);
   wf_lib_open_sync(vm, L);
+  wf_lib_open_compiled(vm, L);
   wf_lib_open_value(vm, L);
   wf_lib_open_coroutine(vm, L);
   wf_lib_open_preempt(vm, L);

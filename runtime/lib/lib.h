@@ -26,6 +26,7 @@ void wf_lib_open_scope(wf_vm *vm, lua_State *L);
 void wf_lib_open_time(wf_vm *vm, lua_State *L);
 void wf_lib_open_queue(wf_vm *vm, lua_State *L);
 void wf_lib_open_sync(wf_vm *vm, lua_State *L);
+void wf_lib_open_compiled(wf_vm *vm, lua_State *L);
 void wf_lib_open_value(wf_vm *vm, lua_State *L);
 void wf_lib_open_coroutine(wf_vm *vm, lua_State *L);
 void wf_lib_open_preempt(wf_vm *vm, lua_State *L);

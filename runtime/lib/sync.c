@@ -3,7 +3,6 @@
 // The Lua modules have checked their arguments.
 #include "conc/sync.h"
 
-#include "conc/compiled.h"
 #include "conc/stub.h"
 #include "conc/word.h"
 #include "lib/arg.h"
@@ -222,11 +221,4 @@ void wf_lib_open_sync(wf_vm *vm, lua_State *L) {
                                        {"word_cas", l_word_cas},
                                        {NULL, NULL}};
   wf_lib_add(vm, L, functions);
-  wf_lib_add_address(L, "take_address", (void (*)(void))wf_compiled_take);
-  wf_lib_add_address(L, "give_address", (void (*)(void))wf_compiled_give);
-  wf_lib_add_address(L, "add_address", (void (*)(void))wf_compiled_add);
-  wf_lib_add_address(L, "word_load_address", (void (*)(void))wf_compiled_word_load);
-  wf_lib_add_address(L, "word_swap_address", (void (*)(void))wf_compiled_word_swap);
-  wf_lib_add_address(L, "word_add_address", (void (*)(void))wf_compiled_word_add);
-  wf_lib_add_address(L, "word_cas_address", (void (*)(void))wf_compiled_word_cas);
 }

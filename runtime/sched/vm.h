@@ -64,7 +64,7 @@ typedef struct wf_site_entry {
 
 enum { WF_SITE_CACHE = WF_SIZE(64, 1) };
 
-enum { WF_REFS = 56 };
+enum { WF_REFS = 56 };  // room for each wf_vm_ref, and for a few more in the registry
 
 // Where `go` was called (task/site.c).
 typedef struct wf_sites {

@@ -103,9 +103,8 @@ static wf_obj *behind(lua_State *L, int idx) {
   static const void *const tags[] = {&wf_tag_chan,  &wf_tag_buffer, &wf_tag_context,
                                      &wf_tag_queue, &wf_tag_handle, &wf_tag_after};
   const wf_proxy *proxy = lua_touserdata(L, idx);
-  wf_vm *vm = wf_vm_here;
-  bool known = vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy;
-  if (!known && (lua_type(L, idx) != LUA_TUSERDATA || lua_objlen(L, idx) != sizeof *proxy)) {
+  if (!wf_obj_is_known(wf_vm_here, proxy) &&
+      (lua_type(L, idx) != LUA_TUSERDATA || lua_objlen(L, idx) != sizeof *proxy)) {
     return NULL;
   }
   WF_ASSUME(proxy != NULL);

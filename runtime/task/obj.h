@@ -84,14 +84,24 @@ static inline const void **wf_obj_recent(wf_vm *vm, const wf_proxy *proxy) {
   return &vm->recent[((uintptr_t)proxy >> 4) % WF_VM_RECENT];
 }
 
+static inline bool wf_obj_is_known(wf_vm *vm, const wf_proxy *proxy) {
+  return vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy;
+}
+
+// For compiled code, which can ask nothing of LuaJIT: the object behind a userdata with that tag.
+// NULL also when it is not known just now.
+static inline wf_obj *wf_obj_if_known(const void *proxy, const void *tag) {
+  const wf_proxy *p = proxy;
+  return wf_obj_is_known(wf_vm_here, p) && p->tag == tag ? p->obj : NULL;
+}
+
 // wf_obj_at for a userdata that is not known yet.
 wf_obj *wf_obj_meet(lua_State *L, int idx, const void *tag);
 
 // The object behind the userdata at idx when it has that tag, else NULL.
 static inline wf_obj *wf_obj_at(lua_State *L, int idx, const void *tag) {
   wf_proxy *proxy = lua_touserdata(L, idx);
-  wf_vm *vm = wf_vm_here;
-  if (WF_LIKELY(vm != NULL && proxy != NULL && *wf_obj_recent(vm, proxy) == proxy)) {
+  if (WF_LIKELY(wf_obj_is_known(wf_vm_here, proxy))) {
     return WF_LIKELY(proxy->tag == tag) ? proxy->obj : NULL;
   }
   return wf_obj_meet(L, idx, tag);

@@ -121,9 +121,7 @@ if compiled.is_on then
     return nil
   end
 
-  compiled.exchange(framed_send, "send", send_now)
-  compiled.exchange(plain_recv, "recv", recv_now)
-  compiled.begin()
+  compiled.exchange { { framed_send, "send", send_now }, { plain_recv, "recv", recv_now } }
 end
 
 Unbuffered.send = framed_send

@@ -25,8 +25,6 @@ end
 -- What is recorded is run by the interpreter too, so both have to do the same. Where somebody else
 -- listens to what LuaJIT tells of traces (luajit -jv), or without the library `debug`, nothing is
 -- exchanged.
-local exchanged, n = {}, 0  -- fn, index, plain, compiled; and again
-
 local function listen(on_trace)
   local handlers, before = debug.getregistry()._VMEVENTS or {}, {}
   for event, handler in each, handlers do before[event] = handler end
@@ -36,21 +34,23 @@ local function listen(on_trace)
   end
 end
 
--- In traces, `compiled` takes the place of what the variable `name` of fn is otherwise.
-function M.exchange(fn, name, compiled)
+-- list: { fn, name, value }, …. In traces, the value takes the place of what the variable `name`
+-- of fn is otherwise. To be called once: LuaJIT has one listener.
+--
+-- That is in C: were it in Lua, finalisers could run wherever LuaJIT begins a trace, which may be
+-- in the middle of a step on a channel's ring.
+function M.exchange(list)
   if not getupvalue then return end
-  local index = 1
-  while getupvalue(fn, index) ~= name do index = index + 1 end
-  local _, plain = getupvalue(fn, index)
-  exchanged[n + 1], exchanged[n + 2] = fn, index
-  exchanged[n + 3], exchanged[n + 4] = plain, compiled
-  n = n + 4
-end
-
--- All has been said. What listens is in C: were it in Lua, finalisers could run wherever LuaJIT
--- begins a trace, which may be in the middle of a step on a channel's ring.
-function M.begin()
-  if n > 0 then listen(raw.exchanger(unpack(exchanged, 1, n))) end
+  local flat = {}
+  for i = 1, #list do
+    local fn, name, value = unpack(list[i])
+    local index = 1
+    while getupvalue(fn, index) ~= name do index = index + 1 end
+    local _, plain = getupvalue(fn, index)
+    local at = #flat
+    flat[at + 1], flat[at + 2], flat[at + 3], flat[at + 4] = fn, index, plain, value
+  end
+  listen(raw.exchanger(unpack(flat)))
 end
 
 return M

@@ -150,9 +150,11 @@ return {
 
   { file = "runtime/conc/select.c",
     { "a poll through the FFI overlooks a sender", "select poll hot",
-      "return ch->direct && wf_list_empty(&ch->sendq);", "return ch->direct;" },
+      "return ch != NULL && ch->direct && wf_list_empty(&ch->sendq);",
+      "return ch != NULL && ch->direct;" },
     { "a poll through the FFI takes a closed channel for a quiet one", "select poll hot",
-      "return ch->direct && wf_list_empty(&ch->sendq);", "return wf_list_empty(&ch->sendq);" },
+      "return ch != NULL && ch->direct && wf_list_empty(&ch->sendq);",
+      "return ch != NULL && wf_list_empty(&ch->sendq);" },
   },
 
   { file = "runtime/lib/select.c",
@@ -199,7 +201,7 @@ return {
       "if not getupvalue then return end", "" },
   },
 
-  { file = "runtime/lib/chan.c",
+  { file = "runtime/lib/compiled.c",
     { "traces call what the interpreter calls", "hot",
       'strcmp(event, "start") == 0', 'strcmp(event, "begin") == 0' },
     { "a finaliser may run where a trace begins", "hardening",
