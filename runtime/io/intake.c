@@ -31,6 +31,7 @@ static bool answer(wf_stream *s, const wf_want *want, size_t *bytes, int *code) 
   *bytes = 0;
   switch (want->mode) {
     case WF_READ_SOME:
+    case WF_READ_INTO:
       *bytes = size < want->n ? size : want->n;
       if (size > 0) return true;
       break;
@@ -122,6 +123,10 @@ static void push(lua_State *L, wf_stream *s, const wf_want *want, size_t bytes) 
 static wf_intake_result result(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
   size_t bytes;
   if (!answer(s, want, &bytes, code)) return *code != 0 ? WF_INTAKE_CODE : WF_INTAKE_WAIT;
+  if (want->mode == WF_READ_INTO) {
+    lua_pushboolean(L, 1);
+    return WF_INTAKE_BYTES;
+  }
   push(L, s, want, bytes);
   consume(s, bytes);
   resume(s);
@@ -156,20 +161,27 @@ static bool make_room(wf_stream *s) {
   return true;
 }
 
+// One call of the system's: how many bytes, or a code.
+static ssize_t receive(int fd, char *to, size_t room) {
+  ssize_t n;
+  do {
+    n = read(fd, to, room);
+  } while (n < 0 && errno == EINTR);
+  if (n > 0) return n;
+  return n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+}
+
 // Files are read at once: their reads do not wait.
 static void read_file(wf_stream *s) {
-  ssize_t n;
   if (!make_room(s)) {
     s->end_code = UV_ENOMEM;
     return;
   }
-  do {
-    n = read(s->fd, s->buf + s->end, s->capacity - s->end);
-  } while (n < 0 && errno == EINTR);
+  ssize_t n = receive(s->fd, s->buf + s->end, s->capacity - s->end);
   if (n > 0) {
     s->end += (size_t)n;
   } else {
-    s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(errno);
+    s->end_code = (int)n;
   }
 }
 
@@ -238,40 +250,76 @@ static void fit(wf_stream *s) {
 }
 
 // Reads what was left. Somebody else may have been there first: a child has the same descriptor.
+static wf_intake_result receive_left(wf_stream *s, char *to, size_t room, size_t *bytes,
+                                     int *code) {
+  ssize_t n = receive(wf_stream_fd(s), to, room);
+  if (n > 0) {
+    *bytes = (size_t)n;
+    return WF_INTAKE_BYTES;
+  }
+  if (n == UV_EAGAIN) return WF_INTAKE_WAIT;
+  *code = s->end_code = (int)n;
+  stop(s);
+  return WF_INTAKE_CODE;
+}
+
 static wf_intake_result read_left(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
-  ssize_t n;
   if (!make_room(s)) {
     *code = UV_ENOMEM;
     return WF_INTAKE_CODE;
   }
-  do {
-    n = read(wf_stream_fd(s), s->buf, s->capacity);
-  } while (n < 0 && errno == EINTR);
-  int error = errno;
-  if (n > 0) {
-    s->end = (size_t)n;
-  } else {
+  wf_intake_result r = receive_left(s, s->buf, s->capacity, &s->end, code);
+  if (r != WF_INTAKE_BYTES) {
     release(s);
-    if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) return WF_INTAKE_WAIT;
-    s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(error);
-    stop(s);
+    return r;
   }
-  wf_intake_result r = result(L, s, want, code);
+  r = result(L, s, want, code);
   if (s->buf != NULL) fit(s);
   return r;
 }
 
-wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code) {
-  wf_want want = *want_of(s, s->h.obj.vm->current, L);  // serving others changes it
+// The running task is no longer one that has been woken. Whether the system still has the bytes.
+static bool end_due(wf_stream *s) {
   bool left = s->left;
   if (left) s->h.obj.vm->blocks.left--;
   s->due = s->left = false;
+  return left;
+}
+
+wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code) {
+  wf_want want = *want_of(s, s->h.obj.vm->current, L);  // serving others changes it
+  bool left = end_due(s);
   if (!wf_stream_is_open(s)) {
     *code = WF_IO_CLOSED;
     return WF_INTAKE_CODE;
   }
   s->scanned = 0;
   wf_intake_result r = left ? read_left(L, s, &want, code) : result(L, s, &want, code);
+  if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
+  return r;
+}
+
+// From the stream's buffer.
+static wf_intake_result copy_out(wf_stream *s, char *to, size_t room, size_t *bytes, int *code) {
+  wf_want want = {.mode = WF_READ_INTO, .n = room};
+  if (!answer(s, &want, bytes, code)) return *code != 0 ? WF_INTAKE_CODE : WF_INTAKE_WAIT;
+  memcpy(to, s->buf + s->start, *bytes);
+  consume(s, *bytes);
+  resume(s);
+  return WF_INTAKE_BYTES;
+}
+
+wf_intake_result wf_intake_take_into(wf_stream *s, char *to, size_t room, size_t *bytes,
+                                     int *code) {
+  bool left = end_due(s);
+  if (!wf_stream_is_open(s)) {
+    *code = WF_IO_CLOSED;
+    return WF_INTAKE_CODE;
+  }
+  wf_intake_result r = WF_INTAKE_WAIT;
+  if (to != NULL) {
+    r = left ? receive_left(s, to, room, bytes, code) : copy_out(s, to, room, bytes, code);
+  }
   if (!wf_list_empty(&s->readers)) wf_intake_serve(s);
   return r;
 }
@@ -311,7 +359,8 @@ void wf_intake_serve(wf_stream *s) {
 static bool is_left(const wf_stream *s) {
   if (s->left) return true;
   if (s->due || s->buf != NULL || wf_list_empty(&s->readers)) return false;
-  return s->want_of == first_reader(s)->id && s->want.mode == WF_READ_SOME &&
+  return s->want_of == first_reader(s)->id &&
+         (s->want.mode == WF_READ_SOME || s->want.mode == WF_READ_INTO) &&
          s->h.uv->u.handle.type != UV_TTY;  // one may be used by others too, and block
 }
 

@@ -17,7 +17,7 @@
 
 typedef enum wf_intake_result {
   WF_INTAKE_WAIT,   // not yet: nothing has been pushed or taken
-  WF_INTAKE_BYTES,  // a string has been pushed
+  WF_INTAKE_BYTES,  // a string has been pushed; for WF_READ_INTO true, and nothing taken
   WF_INTAKE_CODE,   // *code says why there will be none
 } wf_intake_result;
 
@@ -28,6 +28,12 @@ wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, 
 // The same for the reader that has been woken: there is something, unless somebody else has read
 // what was left. Its want lies on the stack from 2 on.
 wf_intake_result wf_intake_take(lua_State *L, wf_stream *s, int *code);
+
+// What WF_READ_INTO asks for, of a task that has been told that there is something: into
+// to[0, room). *bytes is how many; WF_INTAKE_WAIT: none after all. With `to` NULL it goes without,
+// and the next one comes. Pushes nothing, never raises.
+wf_intake_result wf_intake_take_into(wf_stream *s, char *to, size_t room, size_t *bytes,
+                                     int *code);
 
 // The task is about to queue for that: so nobody has to look for it on its stack.
 void wf_intake_expect(wf_stream *s, const wf_task *task, const wf_want *want);

@@ -94,8 +94,17 @@ static ssize_t send_some(const wf_stream *s, struct iovec *iov, int count) {
 typedef struct rest {
   lua_State *L;
   int at, last;
-  size_t skip;  // bytes of the one at `at`
+  size_t skip;       // bytes of the one at `at`
+  const char *data;  // instead of L's strings, `size` bytes, at and last alike
+  size_t size;
 } rest;
+
+// The i-th string; NULL, and no size: it is none.
+static const char *string_at(const rest *r, int i, size_t *size) {
+  *size = r->size;
+  if (r->L == NULL) return r->data;
+  return lua_type(r->L, i) == LUA_TSTRING ? lua_tolstring(r->L, i, size) : NULL;
+}
 
 // As many as a call takes, `total` bytes; the next ones begin at `end`.
 static int gather(const rest *r, struct iovec *iov, size_t *total, int *end) {
@@ -103,9 +112,8 @@ static int gather(const rest *r, struct iovec *iov, size_t *total, int *end) {
   size_t skip = r->skip;
   *total = 0;
   for (; i <= r->last && count < GATHER; i++) {
-    size_t size = 0;
-    if (lua_type(r->L, i) != LUA_TSTRING) continue;
-    const char *data = lua_tolstring(r->L, i, &size);
+    size_t size;
+    const char *data = string_at(r, i, &size);
     if (size > skip) {
       iov[count++] =
           (struct iovec){.iov_base = (void *)(uintptr_t)(data + skip), .iov_len = size - skip};
@@ -119,7 +127,8 @@ static int gather(const rest *r, struct iovec *iov, size_t *total, int *end) {
 
 static void advance(rest *r, size_t n) {
   for (; r->at <= r->last; r->at++, r->skip = 0) {
-    size_t size = lua_type(r->L, r->at) == LUA_TSTRING ? lua_objlen(r->L, r->at) : 0;
+    size_t size;
+    (void)string_at(r, r->at, &size);
     if (size > r->skip + n) {
       r->skip += n;
       return;
@@ -129,11 +138,13 @@ static void advance(rest *r, size_t n) {
 }
 
 static size_t size_of(const rest *r) {
-  size_t size = 0;
+  size_t total = 0;
   for (int i = r->at; i <= r->last; i++) {
-    if (lua_type(r->L, i) == LUA_TSTRING) size += lua_objlen(r->L, i);
+    size_t size;
+    (void)string_at(r, i, &size);
+    total += size;
   }
-  return size - r->skip;
+  return total - r->skip;
 }
 
 // The rest goes to libuv, as a copy.
@@ -142,9 +153,9 @@ static int hand_over(wf_stream *s, rest *r) {
   if (out == NULL) return UV_ENOMEM;
   size_t at = 0;
   for (; r->at <= r->last; r->at++, r->skip = 0) {
-    size_t size = 0;
-    if (lua_type(r->L, r->at) != LUA_TSTRING) continue;
-    const char *data = lua_tolstring(r->L, r->at, &size);
+    size_t size;
+    const char *data = string_at(r, r->at, &size);
+    if (size == r->skip) continue;
     memcpy(out->data + at, data + r->skip, size - r->skip);
     at += size - r->skip;
   }
@@ -177,7 +188,8 @@ static int write_now(wf_stream *s, rest *r) {
     ssize_t n = send_some(s, iov, count);
     if (n < 0) return (int)n;
     if ((size_t)n == total) {
-      *r = (rest){.L = r->L, .at = end, .last = r->last};
+      r->at = end;
+      r->skip = 0;
       if (end > r->last) return 1;
       continue;
     }
@@ -189,13 +201,22 @@ static int write_now(wf_stream *s, rest *r) {
 
 static bool is_busy(const wf_stream *s) { return s->out != NULL || !wf_list_empty(&s->writers); }
 
-int wf_outlet_write(lua_State *L, wf_stream *s, int first, int last, int16_t *slot) {
+static int begin(wf_stream *s, rest *r, int16_t *slot) {
   *slot = 0;
   if (is_busy(s)) return 0;
-  rest r = {.L = L, .at = first, .last = last};
-  int rc = write_now(s, &r);
+  int rc = write_now(s, r);
   if (rc == 0) *slot = WF_STREAM_UNDER_WAY;
   return rc;
+}
+
+int wf_outlet_write(lua_State *L, wf_stream *s, int first, int last, int16_t *slot) {
+  rest r = {.L = L, .at = first, .last = last};
+  return begin(s, &r, slot);
+}
+
+int wf_outlet_write_from(wf_stream *s, const char *data, size_t size, int16_t *slot) {
+  rest r = {.data = data, .size = size};
+  return begin(s, &r, slot);
 }
 
 static int shut_now(wf_stream *s) {

@@ -18,6 +18,10 @@
 // gets as `slot`. Below 0: a code of libuv's; what was before it may have gone out.
 int wf_outlet_write(lua_State *L, wf_stream *s, int first, int last, int16_t *slot);
 
+// The same for size bytes of data, which are not needed any more when it returns; 0 and no slot:
+// others write first, and these have not been looked at.
+int wf_outlet_write_from(wf_stream *s, const char *data, size_t size, int16_t *slot);
+
 // Shuts down the writing side when all writes have gone out. As above.
 int wf_outlet_shut(wf_stream *s, int16_t *slot);
 

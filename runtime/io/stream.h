@@ -22,6 +22,7 @@ typedef enum wf_read_mode {
   WF_READ_UNTIL,    // up to and with a separator that begins within n bytes
   WF_READ_LINE,     // the same for "\n"; comes without it, and without a "\r" before it
   WF_READ_ALL,      // all until the end, at most n bytes
+  WF_READ_INTO,     // what there is, at most n bytes, for wf_intake_take_into
 } wf_read_mode;
 
 // A read, as it lies on the stack of whoever waits.

@@ -44,17 +44,19 @@ int wf_door_io_park(lua_State *L, wf_stream *s, int direction, wf_waiter *waiter
   return wf_park(s->h.obj.vm, L, WF_WAIT_IO, nkeep + 1);
 }
 
-static const char *const read_names[] = {"read", "read_exactly", "read_until", "read_line",
-                                         "read_all"};
+static const char *const read_names[] = {"read",      "read_exactly", "read_until",
+                                         "read_line", "read_all",     "read_into"};
 
-// stream_read(c, mode, n, sep, ctx) -> string; true: stream_take has it; false, code; nil, err
+// stream_read(c, mode, n, sep, ctx) -> string; true: stream_take (or stream_take_into) has it;
+// false, code; nil, err
 static int l_stream_read(lua_State *L) {
   wf_vm *vm = wf_door_vm(L);
   lua_settop(L, 5);
   wf_want want = wf_intake_want(L, 2);
   const char *fname = read_names[want.mode];
   wf_stream *s = wf_door_stream(L, fname);
-  wf_ctx *ctx = wf_arg_context(L, 5, want.mode == WF_READ_UNTIL ? 3 : 2, fname);
+  bool third = want.mode == WF_READ_UNTIL || want.mode == WF_READ_INTO;
+  wf_ctx *ctx = wf_arg_context(L, 5, third ? 3 : 2, fname);
   if (wf_ctx_is_over(L, ctx)) return 2;
   if (!wf_stream_is_open(s)) return wf_door_io_code(L, WF_IO_CLOSED);
   if (wf_stream_is_late(s)) return wf_door_io_code(L, WF_IO_TIMEOUT);
@@ -81,6 +83,25 @@ static int l_stream_take(lua_State *L) {
   int code = 0;
   switch (wf_intake_take(L, s, &code)) {
     case WF_INTAKE_BYTES: return 1;
+    case WF_INTAKE_WAIT: lua_pushboolean(L, 1); return 1;
+    default: return wf_door_io_code(L, code);
+  }
+}
+
+// What is behind a pointer of the FFI's.
+static char *pointer_at(lua_State *L, int idx) {
+  char *const *cdata = lua_topointer(L, idx);
+  return cdata != NULL ? *cdata : NULL;
+}
+
+// stream_take_into(c, pointer, room) -> bytes; true: there is nothing after all; false, code.
+// With nil: it is for the next one who reads.
+static int l_stream_take_into(lua_State *L) {
+  wf_stream *s = wf_door_stream(L, "read_into");
+  int code = 0;
+  size_t bytes = 0, room = (size_t)lua_tonumber(L, 3);
+  switch (wf_intake_take_into(s, pointer_at(L, 2), room, &bytes, &code)) {
+    case WF_INTAKE_BYTES: lua_pushnumber(L, (lua_Number)bytes); return 1;
     case WF_INTAKE_WAIT: lua_pushboolean(L, 1); return 1;
     default: return wf_door_io_code(L, code);
   }
@@ -121,6 +142,42 @@ static int l_stream_write(lua_State *L) {
   wf_wait_context(vm, L, ctx);
   waiter->slot = slot;
   return wf_door_io_park(L, s, WF_STREAM_WRITE, waiter, top);
+}
+
+// stream_write_from(c, pointer, size, ctx) -> true, whether stream_flush is to follow; false, code
+// (0: others write first); nil, err. After true the bytes are not needed any more.
+static int l_stream_write_from(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  lua_settop(L, 4);
+  wf_stream *s = wf_door_stream(L, "write_from");
+  wf_ctx *ctx = wf_arg_context(L, 4, 2, "write_from");
+  if (wf_ctx_is_over(L, ctx)) return 2;
+  if (!wf_stream_is_open(s) || s->shut) return wf_door_io_code(L, WF_IO_CLOSED);
+  if (wf_stream_is_late(s)) return wf_door_io_code(L, WF_IO_TIMEOUT);
+  wf_check_can_park(vm, L, "write_from");
+  if (WF_UNLIKELY(s->standard > 1)) wf_stdio_flush(s);
+  int16_t slot;
+  int rc = wf_outlet_write_from(s, pointer_at(L, 2), (size_t)lua_tonumber(L, 3), &slot);
+  if (rc < 0 || (rc == 0 && slot == 0)) return wf_door_io_code(L, rc);
+  lua_pushboolean(L, 1);
+  lua_pushboolean(L, rc == 0 || wf_stream_has_had_much(s));
+  return 2;
+}
+
+// stream_flush(c, ctx) -> true, when what stream_write_from has begun has gone out, and others
+// have had their turn; false, code; nil, err
+static int l_stream_flush(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  lua_settop(L, 2);
+  wf_stream *s = wf_door_stream(L, "write_from");
+  if (s->out == NULL) {
+    lua_pushboolean(L, 1);
+    return wf_pass(vm, L, 1);
+  }
+  wf_waiter *waiter = wf_wait_on(vm, &s->h.obj, WF_OP_EVENT);
+  wf_wait_context(vm, L, wf_arg_context(L, 2, 2, "write_from"));
+  waiter->slot = WF_STREAM_UNDER_WAY;
+  return wf_door_io_park(L, s, WF_STREAM_WRITE, waiter, 2);
 }
 
 // stream_shut(c, ctx) -> true; false, code; nil, err
@@ -263,7 +320,10 @@ static int l_io_words(lua_State *L) {
 void wf_lib_open_stream(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"stream_read", l_stream_read},
                                        {"stream_take", l_stream_take},
+                                       {"stream_take_into", l_stream_take_into},
                                        {"stream_write", l_stream_write},
+                                       {"stream_write_from", l_stream_write_from},
+                                       {"stream_flush", l_stream_flush},
                                        {"stream_shut", l_stream_shut},
                                        {"stream_left", l_stream_left},
                                        {"stream_close", l_stream_close},

@@ -52,7 +52,7 @@ function M.systems(options, folder)
     luajit = lua_system("luajit", "luajit", folder),
     uv = {
       command = { c .. "uv" },
-      find = function(work) return work == "serve-echo" and work or nil end,
+      find = function(work) return work:match "^serve%-echo" end,
     },
   }
   function systems.weft.with_workers(words, n)

@@ -4,11 +4,13 @@
 local _, raw = ...
 
 local type, setmetatable, error, select = type, setmetatable, error, select
+local getmetatable, pcall, min = getmetatable, pcall, math.min
 local read, take, write = raw.stream_read, raw.stream_take, raw.stream_write
 local io_words = raw.io_words
-local SOME, EXACTLY, UNTIL, LINE, ALL = 0, 1, 2, 3, 4  -- runtime/io/stream.h: wf_read_mode
+local take_into, write_from = raw.stream_take_into, raw.stream_write_from
+local SOME, EXACTLY, UNTIL, LINE, ALL, INTO = 0, 1, 2, 3, 4, 5  -- io/stream.h: wf_read_mode
 local TOO_LONG = 3  -- runtime/io/handle.h: wf_io_code
-local BLOCK, HUGE = 65536, math.huge
+local BLOCK, MOST, HUGE = 65536, 1048576, math.huge
 
 ---@class weft.Conn
 local Conn = {}
@@ -51,12 +53,22 @@ local function core(self)
   return type(self) == "table" and self[0] or self
 end
 
+-- Memory is out: who reads next is served before this is told.
+local function give_way(stream, err)
+  raw.stream_left(stream)
+  error(err, 0)
+end
+
 local function some(self, mode, n, sep, ctx)
   local stream = core(self)
   local data, err, mark
   repeat
     data, err, mark = read(stream, mode, n, sep, ctx)
-    if data == true then data, err = take(stream, mode, n, sep) end
+    if data == true then
+      local fine
+      fine, data, err = pcall(take, stream, mode, n, sep)
+      if not fine then give_way(stream, data) end
+    end
   until data ~= true
   if data then return data end
   if data == false and err == TOO_LONG then
@@ -82,6 +94,52 @@ end
 function Conn:read(max, ctx)
   if max ~= nil then max, ctx = limit(max, ctx, BLOCK, 1, 1, "read") end
   return some(self, SOME, max or BLOCK, nil, ctx)
+end
+
+-- LuaJIT's string.buffer, when it is first used.
+local reserve, commit, ref, skip, get
+
+local function check_buffer(buf, fname)
+  if not reserve then
+    local one = require "string.buffer".new()
+    commit, ref, skip, get, reserve = one.commit, one.ref, one.skip, one.get, one.reserve
+  end
+  if type(buf) ~= "userdata" or getmetatable(buf) ~= "buffer" then
+    raw.bad_arg(1, fname, "string.buffer", buf)
+  end
+end
+
+-- Appends some bytes to a string.buffer, at most `max` (64 KiB), and returns how many; nil, "eof"
+-- at the end. As read, but the system writes them straight into the buffer, and no string is made.
+-- Others run only before the bytes are there, and write_from has taken them out before others run:
+-- tasks that leave nothing behind may share a buffer (unless weft.preempt interrupts them).
+---@param buf string.buffer
+---@param max? integer
+---@param ctx? weft.Context
+---@return integer?, string?, string?
+function Conn:read_into(buf, max, ctx)
+  check_buffer(buf, "read_into")
+  if max ~= nil then max, ctx = limit(max, ctx, BLOCK, 1, 2, "read_into") end
+  local room = min(max or BLOCK, MOST)
+  local stream = core(self)
+  local n, err, mark
+  repeat
+    n, err, mark = read(stream, INTO, room, nil, ctx)
+    if n == true then
+      -- Only now: while it waited, others may have used the buffer.
+      local fine, to = pcall(reserve, buf, room)
+      if not fine then
+        take_into(stream)  -- without a buffer: it is due to this task no more
+        error(to, 0)
+      end
+      n, err = take_into(stream, to, room)
+    end
+  until n ~= true
+  if n then
+    commit(buf, n)
+    return n
+  end
+  return fail(self, "read", n, err, mark)
 end
 
 -- Exactly `n` bytes; nil, "eof" when there are fewer, which stay readable.
@@ -159,6 +217,27 @@ end
 ---@return true?, string?, string?
 function Conn:write(...)
   return wrote(self, write(core(self), ...))
+end
+
+-- Writes what is in a string.buffer, which is empty then: as write(buf:get()), but no string is
+-- made unless others write first. Where it fails at once the buffer stays as it is.
+---@param buf string.buffer
+---@param ctx? weft.Context
+---@return true?, string?, string?
+function Conn:write_from(buf, ctx)
+  check_buffer(buf, "write_from")
+  local stream = core(self)
+  local from, size = ref(buf)
+  local ok, more, mark = write_from(stream, from, size, ctx)
+  if ok then
+    skip(buf, size)
+    if not more then return true end
+    return wrote(self, raw.stream_flush(stream, ctx))
+  elseif ok == false and more == 0 then
+    if ctx == nil then return self:write(get(buf)) end
+    return self:write(get(buf), ctx)
+  end
+  return fail(self, "write", ok, more, mark)
 end
 
 -- Closes it; whoever waits on it gets nil, "closed".

@@ -7,7 +7,10 @@ import (
 	"net"
 )
 
-func init() { register("serve-echo", once(serveEchoForEver)) }
+func init() {
+	register("serve-echo", once(serveEchoForEver))
+	register("serve-echo-strings", once(serveEchoForEver))
+}
 
 // serveEchoForEver is the server for scripts/benches/c/load.c; GOMAXPROCS says on how many cores.
 func serveEchoForEver(_, _ int) (int, map[string]float64) {

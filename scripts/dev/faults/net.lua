@@ -9,24 +9,53 @@ return {
     { "reading never stops", "net_stream",
       "if (s->h.uv != NULL && !more && unread(s) >= WF_STREAM_AHEAD / 2) stop(s);", "" },
     { "who finds nothing left is told an error", "net_stream",
-      "if (n < 0 && (error == EAGAIN || error == EWOULDBLOCK)) return WF_INTAKE_WAIT;", "" },
+      "if (n == UV_EAGAIN) return WF_INTAKE_WAIT;", "" },
     { "what was left stays left", "net_stream",
       "s->due = s->left = false;", "s->due = false;" },
     { "what is left is read by nobody", "net_stream",
       "left ? read_left(L, s, &want, code) : result(", "result(" },
     { "the end is not seen by who reads what was left", "net_stream",
-      "s->end_code = n == 0 ? UV_EOF : uv_translate_sys_error(error);\n    stop(s);",
-      "return WF_INTAKE_WAIT;" },
+      "*code = s->end_code = (int)n;", "return WF_INTAKE_WAIT;" },
     { "a line keeps its \\r", "net_stream",
       "if (size > 0 && at[size - 1] == '\\r') size--;", "" },
+    { "what another read has left is not for a buffer", "net_buffer",
+      "copy_out(s, to, room, bytes, code);", "WF_INTAKE_WAIT;" },
+    { "who has read into a buffer takes it twice", "net_buffer",
+      "memcpy(to, s->buf + s->start, *bytes);\n  consume(s, *bytes);",
+      "memcpy(to, s->buf + s->start, *bytes);" },
+    { "who reads into a buffer lets the next one wait", "net_buffer",
+      "room, bytes, code);\n  }\n  if (!wf_list_empty(&s->readers)) wf_intake_serve(s);",
+      "room, bytes, code);\n  }" },
+    { "a buffer gets more than there is room", "net_buffer", ".n = room};", ".n = SIZE_MAX};" },
   },
 
   { file = "runtime/io/outlet.c",
     { "a write overtakes one that waits", "net_stream",
-      "if (is_busy(s)) return 0;\n  rest r", "rest r" },
+      "if (is_busy(s)) return 0;\n  int rc", "int rc" },
     { "a write that is done wakes the next one instead", "net_stream",
       "if (first->slot == WF_STREAM_UNDER_WAY) (void)wf_handle_wake_one(first, code);",
       "(void)wf_handle_wake_one(first, code);" },
+  },
+
+  { file = "lua/weft/internal/conn.lua",
+    { "a buffer keeps what was written", "net_buffer", "skip(buf, size)", "" },
+    { "a buffer is asked for room before the wait", "net_buffer",
+      [[
+    n, err, mark = read(stream, INTO, room, nil, ctx)
+    if n == true then
+      -- Only now: while it waited, others may have used the buffer.
+      local fine, to = pcall(reserve, buf, room)]], [[
+    local fine, to = pcall(reserve, buf, room)
+    n, err, mark = read(stream, INTO, room, nil, ctx)
+    if n == true then]] },
+    { "a buffer's write does not wait until it is out", "net_buffer",
+      "return wrote(self, raw.stream_flush(stream, ctx))", "return true" },
+    { "a reader without memory keeps those behind it waiting", "embed/io_oom",
+      "raw.stream_left(stream)\n  error(err, 0)", "error(err, 0)" },
+    { "a reader whose buffer does not grow keeps the stream", "embed/io_oom",
+      "take_into(stream)  -- without", "-- without" },
+    { "a buffer waits for others and is forgotten", "net_buffer",
+      "if ctx == nil then return self:write(get(buf)) end", "do return true end" },
   },
 
   { file = "runtime/io/stream.c",
