@@ -90,6 +90,19 @@ bool wf_core_copy_label(wf_core *core, wf_obj *stub) {
   return ok;
 }
 
+// Known proxies that are tables have the userdata in them beside themselves. A table that goes may
+// be referred to by something with a finaliser that goes as well: then the collector keeps it in
+// weak tables until that has run, and soon finalises the userdata, which would end what a script
+// has just been given. A userdata about to be finalised is taken out at once.
+static void push_key_beside(lua_State *L, const wf_core *core) {
+  lua_pushlightuserdata(L, (char *)(uintptr_t)core + 1);  // no core's address
+}
+
+static void set_known(lua_State *L, int proxies, int idx) {
+  lua_pushvalue(L, idx);
+  lua_rawset(L, proxies);
+}
+
 void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
   if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
     lua_newtable(L);
@@ -99,51 +112,76 @@ void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
     lua_setmetatable(L, -2);
     wf_vm_set_ref(vm, L, WF_REF_PROXIES);
   }
+  int top = lua_gettop(L);
   wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+  if (lua_istable(L, idx)) {
+    lua_rawgeti(L, idx, 0);
+    push_key_beside(L, core);
+    set_known(L, top + 1, top + 2);
+  }
   lua_pushlightuserdata(L, (void *)(uintptr_t)core);
-  lua_pushvalue(L, idx);
-  lua_rawset(L, -3);
+  set_known(L, top + 1, idx);
+  lua_settop(L, top);
+}
+
+// Whether the table on top, known in the one at `proxies`, is about to go.
+static bool is_going(lua_State *L, int proxies, const wf_core *core) {
+  if (!lua_istable(L, -1)) return false;
+  push_key_beside(L, core);
+  lua_rawget(L, proxies);
+  bool going = lua_isnil(L, -1);
   lua_pop(L, 1);
+  return going;
+}
+
+void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core) {
+  int top = lua_gettop(L);
+  if (vm->refs[WF_REF_PROXIES] != LUA_NOREF) {
+    wf_vm_push_ref(vm, L, WF_REF_PROXIES);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+    lua_rawget(L, -2);
+    // The address may have been another core's before.
+    const wf_obj *obj = lua_isnil(L, -1) ? NULL : wf_obj_any(L, lua_gettop(L));
+    if (obj != NULL && obj->core == core && !is_going(L, top + 1, core)) {
+      lua_replace(L, top + 1);
+      return;
+    }
+    lua_settop(L, top);
+  }
+  lua_pushnil(L);
 }
 
 bool wf_core_is_known(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
-  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) return false;
   int top = lua_gettop(L);
-  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
-  lua_rawget(L, -2);
+  wf_core_push_known(vm, L, core);
   bool known = lua_rawequal(L, idx < 0 ? top + 1 + idx : idx, -1) != 0;
   lua_settop(L, top);
   return known;
 }
 
-void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core) {
-  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) {
-    lua_pushnil(L);
-    return;
-  }
-  wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
-  lua_rawget(L, -2);
-  lua_remove(L, -2);
-  if (lua_isnil(L, -1)) return;
-  // The address may have been another core's before.
-  const wf_obj *obj = wf_obj_any(L, lua_gettop(L));
-  if (obj != NULL && obj->core == core) return;
+// What is there can be taken out without memory.
+static void take_out(lua_State *L, int proxies) {
+  lua_pushvalue(L, -1);
+  lua_rawget(L, proxies);
+  bool there = !lua_isnil(L, -1);
   lua_pop(L, 1);
-  lua_pushnil(L);
+  if (there) {
+    lua_pushnil(L);
+    lua_rawset(L, proxies);
+  } else {
+    lua_pop(L, 1);
+  }
 }
 
 void wf_core_forget(wf_vm *vm, lua_State *L, const wf_core *core) {
-  wf_core_push_known(vm, L, core);
-  bool known = !lua_isnil(L, -1);
-  lua_pop(L, 1);
-  if (!known) return;
+  if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) return;
+  int top = lua_gettop(L);
   wf_vm_push_ref(vm, L, WF_REF_PROXIES);
   lua_pushlightuserdata(L, (void *)(uintptr_t)core);
-  lua_pushnil(L);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
+  take_out(L, top + 1);
+  push_key_beside(L, core);
+  take_out(L, top + 1);
+  lua_settop(L, top);
 }
 
 void wf_core_push(wf_vm *vm, lua_State *L, wf_core *core) {

@@ -126,7 +126,11 @@ return {
 
   { file = "runtime/task/core.c",
     { "every arrival makes a proxy", "c/codec_test",
-      "if (obj != NULL && obj->core == core) return;", "if (obj == NULL) return;" },
+      "if (obj != NULL && obj->core == core && !", "if (obj == NULL && !" },
+    { "what is about to be finalised is given out", "shared_going",
+      "bool going = lua_isnil(L, -1);", "bool going = false;" },
+    { "what is forgotten stays known", "c/codec_test",
+      "bool there = !lua_isnil(L, -1);", "bool there = false;" },
   },
 
   { file = "runtime/task/isolated.c",

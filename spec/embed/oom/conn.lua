@@ -33,10 +33,7 @@ local function exchange_by_buffer(c)
     end
     assert(#buf == 0, 'something is left')
     local want, over = #head + #tail + 1
-    repeat
-      local n
-      n, over = call(c.read_into, c, buf)
-    until over or #buf >= want
+    repeat over = select(2, call(c.read_into, c, buf)) until over or #buf >= want
     if over then return false end
     local p, size = buf:ref()
     assert(size == want, 'another size')
