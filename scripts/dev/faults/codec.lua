@@ -129,7 +129,7 @@ return {
       "if (obj != NULL && obj->core == core && !", "if (obj == NULL && !" },
     { "what is about to be finalised is given out", "shared_going",
       "bool going = lua_isnil(L, -1);", "bool going = false;" },
-    { "what is forgotten stays known", "c/codec_test",
+    { "what is forgotten stays known", "net_move",
       "bool there = !lua_isnil(L, -1);", "bool there = false;" },
   },
 
