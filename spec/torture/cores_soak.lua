@@ -255,19 +255,18 @@ end
 
 -- As many threads for blocking calls as there may be, and some more: a call that comes while one
 -- is about to end, as they do when they have none for long, gets another one.
-local THREADS = BLOCKING + 2
-local function start_threads()
+local function start_threads(n)
   local here, futures = sync.int(), {}
-  for i = 1, THREADS do
+  for i = 1, n do
     futures[i] = weft.async(weft.blocking, function(gate)
       gate:add(1)
-      while gate:load() < THREADS do end
+      while gate:load() < n do end
       jit.flush()
       collectgarbage()
       collectgarbage()
     end, here)
   end
-  for i = 1, THREADS do futures[i]:await() end
+  for i = 1, n do futures[i]:await() end
 end
 
 -- Of the VMs of those threads.
@@ -291,7 +290,7 @@ local function count()
   if weft.ntasks() > 1 then print(weft.stacks()) end
   local elsewhere
   for i = 1, 4 do
-    if i == 1 or not LONG then start_threads() end
+    if i == 1 or not LONG then start_threads(BLOCKING + 2) end
     elsewhere = bytes_elsewhere()
     stretch(STRETCH, weft.chan(), weft.chan(1))
     jit.flush()
@@ -304,8 +303,18 @@ local function count()
     lua = lua, c = c_bytes() }
 end
 
--- Counting has its own share in what has to be met once.
-for _ = 1, LONG and 3 or 0 do count() end
+-- Each thread there has ever been leaves a place, with descriptors, to the next one. How many at
+-- once are about to end is a matter of luck: as many places as there can be.
+if LONG then start_threads(64) end
+-- What there is once has been met, counting's own share of it included, when two counts are alike.
+-- (In the torture build a quarter has a tenth of the programs that others have.)
+local before
+for _ = 1, LONG and 10 or 0 do
+  local now = count()
+  if before and now.c <= before.c * 1.001 and now.lua <= before.lua * 1.002 then break end
+  before = now
+  play_until(time.monotonic() + SECONDS / 20)
+end
 local first, last
 for quarter = 1, QUARTERS do
   play_until(time.monotonic() + SECONDS / QUARTERS)
@@ -323,8 +332,10 @@ end
 assert(total > 0)
 assert(last.tasks == first.tasks, 'tasks leak')
 assert(last.descriptors == first.descriptors, 'descriptors leak')
--- It takes a while until all has been met once.
-local SLACK = LONG and 1.01 or 1.5
-assert(last.lua <= first.lua * SLACK, 'bytes of Lua leak')
-assert(last.c <= first.c * SLACK, 'bytes of C leak')
+-- It takes a while until all has been met once. In the long form, where a program is run some
+-- hundred times at least, 24 KiB are a list or two that have grown once more: with one worker they
+-- are 2 % of everything.
+local FACTOR, MORE = LONG and 1.01 or 1.5, LONG and 24576 or 0
+assert(last.lua <= first.lua * FACTOR, 'bytes of Lua leak')
+assert(last.c <= first.c * FACTOR + MORE, 'bytes of C leak')
 print 'fine'
