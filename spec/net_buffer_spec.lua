@@ -206,6 +206,28 @@ describe('write_from', function()
     end)
   end)
 
+  it('ends with the own context of its task, as write does', function()
+    local writes = {
+      function(c) return c:write_from(of(much 'w')) end,
+      function(c) return c:write(much 'w') end,
+      function(c)  -- behind another one
+        s.waiting(function() c:write(much 'w') end)
+        return c:write_from(of 'x')
+      end,
+    }
+    for i = 1, #writes do
+      with_pair(function(a)
+        local ctx, cancel = context.with_cancel(context.background())
+        local run = s.waiting(function() return pcall(context.run, ctx, writes[i], a) end)
+        cancel()
+        local ok, err = run:await()
+        assert.is_false(ok)
+        assert.is_truthy(tostring(err):find('context canceled', 1, true), err)
+        assert.is_false((pcall(context.run, ctx, a.write, a, 'x')))
+      end)
+    end
+  end)
+
   it('leaves the buffer as it is where it fails at once', function()
     with_pair(function(a)
       local buf = of 'kept'

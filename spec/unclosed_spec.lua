@@ -92,4 +92,27 @@ describe('--warn-unclosed', function()
     ]]
     assert.are.same({ 0, '2\n', '' }, { r.status, r.out, r.err })
   end)
+
+  it('says nothing of the pipes of a process.run that was cut off', function()
+    local r = run [[
+      local weft = require 'weft'
+      local context, process = weft.context, weft.process
+      local function cut_off(opts)
+        local ctx, cancel = context.with_cancel(context.background())
+        weft.go(function()
+          repeat weft.yield() until weft.stacks():find('IO wait', 1, true)
+          cancel()
+        end)
+        print(pcall(context.run, ctx, function() return process.run(opts) end))
+      end
+      cut_off { 'sleep', '20' }
+      cut_off { 'sleep', '20', input = ('x'):rep(1e6) }
+      for _ = 1, 5 do
+        collectgarbage()
+        weft.sleep(0.001)
+      end
+    ]]
+    assert.are.same({ 0, '' }, { r.status, r.err })
+    assert.are.equal(2, select(2, r.out:gsub('context canceled', '')))
+  end)
 end)

@@ -198,6 +198,14 @@ local function finish_run(p, opts, input)
   return result
 end
 
+-- Those that are open still, as a task that reads or writes was cut off or had no memory.
+local function close_pipes(p, ...)
+  for _, name in each, STREAMS do
+    if p[name] then p[name]:close() end
+  end
+  return ...
+end
+
 -- Runs a command to its end, as `start` (without `input` it has no stdin; stdout and stderr are
 -- pipes): {code=, signal=, stdout=, stderr=}, these as strings. nil and ctx:err() when that ended
 -- it.
@@ -207,7 +215,7 @@ function process.run(opts)
   local input = type(opts) == "table" and input_of(opts) or nil
   local p, err, code = start(opts, "run", { input and "pipe" or "null", "pipe", "pipe" })
   if not p then return nil, err, code end
-  return or_kill(p[0], pcall(finish_run, p, opts, input))
+  return or_kill(p[0], close_pipes(p, pcall(finish_run, p, opts, input)))
 end
 
 return process

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "conc/scope.h"
 #include "io/addr.h"
 #include "io/intake.h"
 #include "io/outlet.h"
@@ -107,8 +108,8 @@ static int l_stream_take_into(lua_State *L) {
   }
 }
 
-// Checks what is to be written; numbers become strings. The context that comes last, or NULL; it
-// is no part of what is written.
+// Checks what is to be written; numbers become strings. The context that comes last, which is no
+// part of what is written; else the task's own, or NULL.
 static wf_ctx *check_strings(lua_State *L, int *last) {
   wf_ctx *ctx = *last > 1 && lua_istable(L, *last) ? wf_ctx_at(L, *last) : NULL;
   if (ctx != NULL) (*last)--;
@@ -116,7 +117,7 @@ static wf_ctx *check_strings(lua_State *L, int *last) {
     if (lua_isstring(L, i) == 0) wf_arg_fail(L, i - 1, "write", "string or number", i);
     (void)lua_tolstring(L, i, NULL);
   }
-  return ctx;
+  return ctx != NULL ? ctx : wf_scope_node(wf_vm_here);
 }
 
 // stream_write(c, …[, ctx]) -> true; false, code; nil, err

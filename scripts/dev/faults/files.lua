@@ -83,4 +83,9 @@ return {
       "bool before = wf_sigpipe_enter();  // it writes at once what it can",
       "bool before = wf_loop_here;" },
   },
+
+  { file = "lua/weft/process.lua",
+    { "what is cut off in process.run leaves its pipes open", "unclosed",
+      "if p[name] then p[name]:close() end", "" },
+  },
 }

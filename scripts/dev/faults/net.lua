@@ -37,6 +37,11 @@ return {
       "(void)wf_handle_wake_one(first, code);" },
   },
 
+  { file = "runtime/lib/stream.c",
+    { "a write does not mind the context of its task", "net_buffer",
+      "return ctx != NULL ? ctx : wf_scope_node(wf_vm_here);", "return ctx;" },
+  },
+
   { file = "lua/weft/internal/conn.lua",
     { "a buffer keeps what was written", "net_buffer", "skip(buf, size)", "" },
     { "a buffer is asked for room before the wait", "net_buffer",
