@@ -9,9 +9,9 @@ local _, raw = ...
 
 local io = raw.import "io"
 local file = raw.import "file"
-local type, os_getenv = type, os.getenv
+local type, os_getenv, pcall, error = type, os.getenv, pcall, error
 local finish, path_arg, options, flag = io.finish, io.path, io.options, io.flag
-local fs_call = raw.fs_call
+local fs_call, read_now = raw.fs_call, raw.fs_read_now
 
 ---@class weft.fs
 local fs = {}
@@ -56,7 +56,14 @@ end
 ---@param ctx? weft.Context
 ---@return string?, string?, string?
 function fs.read_file(path, ctx)
-  return finish(raw.fs_read_file(path_arg(path, 1, "read_file")), "read_file", ctx, 2)
+  local text, fd = read_now(path_arg(path, 1, "read_file"), ctx)
+  if text ~= false then return text, fd end
+  local fine, caller = pcall(raw.fs_read_file, path, fd)
+  if not fine then
+    raw.fs_close(fd)
+    error(caller, 0)
+  end
+  return finish(caller, "read_file", ctx, 2)
 end
 
 -- Writes a file: in place of what it held; behind that with `append`; or, with `atomic`, so that

@@ -3,6 +3,7 @@
 // have been checked in lua/weft/fs.lua.
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "io/content.h"
 #include "io/copy.h"
@@ -41,10 +42,30 @@ static int l_fs_call(lua_State *L) {
   wf_raise(L, "no such call: %s", name);
 }
 
-// fs_read_file(path) -> caller
+// fs_read_now(path, ctx) -> the string; nil, err; false, fd: it takes a call
+static int l_fs_read_now(lua_State *L) {
+  wf_vm *vm = wf_door_vm(L);
+  lua_settop(L, 2);
+  wf_ctx *ctx = wf_arg_context(L, 2, 2, "read_file");
+  if (wf_ctx_is_over(L, ctx)) return 2;
+  wf_check_can_park(vm, L, "read_file");
+  int fd;
+  if (wf_content_read_now(L, lua_tostring(L, 1), &fd)) return wf_event_at_once(vm, L, 1);
+  lua_pushboolean(L, 0);
+  lua_pushinteger(L, fd);
+  return 2;
+}
+
+// fs_read_file(path, fd) -> caller
 static int l_fs_read_file(lua_State *L) {
-  wf_content_new_read(wf_door_vm(L), L, lua_tostring(L, 1));
+  wf_content_new_read(wf_door_vm(L), L, lua_tostring(L, 1), (int)lua_tointeger(L, 2));
   return 1;
+}
+
+// fs_close(fd)
+static int l_fs_close(lua_State *L) {
+  if (lua_tointeger(L, 1) >= 0) (void)close((int)lua_tointeger(L, 1));
+  return 0;
 }
 
 // fs_write_file(path, data, append, atomic[, mode]) -> caller
@@ -128,7 +149,9 @@ static int l_file_path(lua_State *L) {
 
 void wf_lib_open_fs(wf_vm *vm, lua_State *L) {
   static const luaL_Reg functions[] = {{"fs_call", l_fs_call},
+                                       {"fs_read_now", l_fs_read_now},
                                        {"fs_read_file", l_fs_read_file},
+                                       {"fs_close", l_fs_close},
                                        {"fs_write_file", l_fs_write_file},
                                        {"fs_open", l_fs_open},
                                        {"file_call", l_file_call},

@@ -21,10 +21,17 @@ return {
     { "an atomic write leaves its file behind when it fails", "fs",
       "  (void)unlink(c->temp);\n  wf_call_drop(call, c->temp);",
       "  wf_call_drop(call, c->temp);" },
+    { "a file that takes a call is read from its end", "fs",
+      "c->fd < 0 || lseek(c->fd, 0, SEEK_SET) != 0", "c->fd < 0" },
     { "an atomic write forgets permissions", "fs",
       "if (c->options.mode < 0) c->options.mode = st.st_mode & 07777;", "" },
     { "an atomic write replaces a link", "fs",
       "const char *target = realpath(c->path, resolved);", "const char *target = NULL;" },
+  },
+
+  { file = "runtime/lib/fs.c",
+    { "a small file is read though its context has ended", "fs",
+      "if (wf_ctx_is_over(L, ctx)) return 2;\n  wf_check_can_park(vm, L, \"read_file\");", "" },
   },
 
   { file = "runtime/io/tree.c",
