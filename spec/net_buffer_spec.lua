@@ -206,6 +206,35 @@ describe('write_from', function()
     end)
   end)
 
+  it('keeps what did not begin, behind others, before it was given up', function()
+    with_pair(function(a, b)
+      local first = s.waiting(function() return a:write(much 'w') end)
+      local buf = of 'kept'
+      local ctx, cancel = context.with_cancel(context.background())
+      local wrote = s.waiting(function() return { a:write_from(buf, ctx) } end)
+      assert.are.equal(0, #buf)
+      buf:put ', and more'
+      cancel()
+      assert.are.same({ nil, 'context canceled' }, wrote:await())
+      assert.are.equal('kept, and more', tostring(buf))
+      -- One that has begun meanwhile is out of it.
+      buf:reset():put(much 'v')
+      local late, give_up = context.with_cancel(context.background())
+      wrote = s.waiting(function() return { a:write_from(buf, late) } end)
+      local got = weft.async(function()
+        local n = 0
+        repeat n = n + #assert(b:read()) until n > 8e6
+        give_up()
+        return n + #b:read_all()
+      end)
+      assert.are.same({ nil, 'context canceled' }, wrote:await())
+      assert.is_true(first:await())
+      assert.are.equal(0, #buf)
+      a:close_write()
+      assert.are.equal(16e6, got:await())
+    end)
+  end)
+
   it('ends with the own context of its task, as write does', function()
     local writes = {
       function(c) return c:write_from(of(much 'w')) end,

@@ -57,7 +57,8 @@ end
 ---@return string?, string?, string?
 function fs.read_file(path, ctx)
   local text, fd = read_now(path_arg(path, 1, "read_file"), ctx)
-  if text ~= false then return text, fd end
+  if text then return text end
+  if text == nil then return nil, fd end  -- why not
   local fine, caller = pcall(raw.fs_read_file, path, fd)
   if not fine then
     raw.fs_close(fd)

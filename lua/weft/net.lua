@@ -26,10 +26,11 @@ local function check_address(address, arg, fname)
   if type(address) ~= "string" then raw.bad_arg(arg, fname, "address as string", address) end
 end
 
--- Options that stand in the place of a context.
+-- Options that stand in the place of a context; `ctx` is false where none is taken.
 local function options(opts, ctx, arg, fname)
-  if raw.is_ctx(opts) and ctx == nil then return nil, opts end
-  if opts ~= nil and type(opts) ~= "table" then
+  local is_ctx = raw.is_ctx(opts)
+  if is_ctx and ctx == nil then return nil, opts end
+  if is_ctx or opts ~= nil and type(opts) ~= "table" then
     raw.bad_arg(arg, fname, "table of options", opts)
   end
   return opts, ctx
@@ -155,6 +156,8 @@ function net.dial(network, address, opts, ctx)
   local limited, cancel = context.with_timeout(parent_of(ctx), timeout)
   local c, err, code = dial(network, address, opts, limited)
   cancel()
+  local own = not c and not ctx and raw.scoped[1] and context.current():err()
+  if own then raw.scope_raise(own) end
   if not c and err == context.DeadlineExceeded and not (ctx and ctx:err()) then
     return nil, "timeout"
   end

@@ -186,9 +186,9 @@ local function finish_run(p, opts, input)
   local errors = p.stderr and async(read_beside, p.stderr, ctx)
   if p.stdin then write_all(p.stdin, input or "", ctx) end
   local stdout, stderr
-  if out then stdout, err, code = out:await() end
+  if out then stdout, err, code = out:await(ctx) end
   if errors then
-    local text_of, why, what = errors:await()
+    local text_of, why, what = errors:await(ctx)
     stderr, err, code = text_of, err or why, code or what
   end
   local result = p:wait(ctx)

@@ -244,6 +244,7 @@ void wf_outlet_serve(wf_stream *s) {
   while (s->out == NULL && s->h.uv != NULL && !wf_list_empty(&s->writers)) {
     wf_waiter *first = wf_container_of(s->writers.next, wf_waiter, link);
     int rc = serve_one(s, first->task);
+    if (rc == 0) s->begun_of = first->task->id;
     if (rc == 0) {
       first->slot = WF_STREAM_UNDER_WAY;
     } else {

@@ -59,6 +59,7 @@ typedef struct wf_stream {
   bool left;            // and the system still has them: it reads them itself
   // Writing.
   struct wf_out *out;  // what libuv has of a write that did not go out at once
+  uint64_t begun_of;   // the task whose write began last that had to wait for others; 0: none
   bool connecting;
   bool shut;                 // no more writes
   uint32_t eager;            // operations that did not have to wait

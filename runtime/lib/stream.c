@@ -142,6 +142,7 @@ static int l_stream_write(lua_State *L) {
   wf_waiter *waiter = wf_wait_on(vm, &s->h.obj, WF_OP_EVENT);
   wf_wait_context(vm, L, ctx);
   waiter->slot = slot;
+  if (s->begun_of == vm->current->id) s->begun_of = 0;
   return wf_door_io_park(L, s, WF_STREAM_WRITE, waiter, top);
 }
 
@@ -163,6 +164,13 @@ static int l_stream_write_from(lua_State *L) {
   lua_pushboolean(L, 1);
   lua_pushboolean(L, rc == 0 || wf_stream_has_had_much(s));
   return 2;
+}
+
+// stream_begun(c) -> whether the caller's last write began, of those that had to wait for others
+static int l_stream_begun(lua_State *L) {
+  const wf_stream *s = wf_door_stream(L, "write_from");
+  lua_pushboolean(L, s->begun_of == s->h.obj.vm->current->id);
+  return 1;
 }
 
 // stream_flush(c, ctx) -> true, when what stream_write_from has begun has gone out, and others
@@ -325,6 +333,7 @@ void wf_lib_open_stream(wf_vm *vm, lua_State *L) {
                                        {"stream_write", l_stream_write},
                                        {"stream_write_from", l_stream_write_from},
                                        {"stream_flush", l_stream_flush},
+                                       {"stream_begun", l_stream_begun},
                                        {"stream_shut", l_stream_shut},
                                        {"stream_left", l_stream_left},
                                        {"stream_close", l_stream_close},

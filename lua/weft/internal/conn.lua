@@ -189,14 +189,15 @@ end
 -- Iterates over the lines, until the end, or until it is closed; what follows the last line end is
 -- a line too. Raises other errors.
 ---@param max? integer
+---@param ctx? weft.Context
 ---@return fun(): string?
-function Conn:lines(max)
-  max = limit(max, false, BLOCK, 0, 1, "lines")
+function Conn:lines(max, ctx)
+  max, ctx = limit(max, ctx, BLOCK, 0, 1, "lines")
   return function()
-    local line, err = self:read_line(max)
+    local line, err = self:read_line(max, ctx)
     if line then return line end
     if err == "eof" then
-      line = self:read_all(max)
+      line = self:read_all(max, ctx)
       if line and line ~= "" then return line end
     elseif err ~= "closed" then
       error(err, 2)
@@ -219,8 +220,22 @@ function Conn:write(...)
   return wrote(self, write(core(self), ...))
 end
 
+-- After others. What has not begun when it is given up is in the buffer again.
+local function write_behind(self, stream, buf, ctx)
+  local data = get(buf)
+  local ok, err, mark
+  if ctx == nil then
+    ok, err, mark = write(stream, data)
+  else
+    ok, err, mark = write(stream, data, ctx)
+  end
+  if not ok and not raw.stream_begun(stream) then buf:put(data, get(buf)) end
+  return wrote(self, ok, err, mark)
+end
+
 -- Writes what is in a string.buffer, which is empty then: as write(buf:get()), but no string is
--- made unless others write first. Where it fails at once the buffer stays as it is.
+-- made unless others write first. What is given up before any of it was taken stays in the
+-- buffer; where the system fails nobody knows how much has gone out, and all of it does.
 ---@param buf string.buffer
 ---@param ctx? weft.Context
 ---@return true?, string?, string?
@@ -234,8 +249,7 @@ function Conn:write_from(buf, ctx)
     if not more then return true end
     return wrote(self, raw.stream_flush(stream, ctx))
   elseif ok == false and more == 0 then
-    if ctx == nil then return self:write(get(buf)) end
-    return self:write(get(buf), ctx)
+    return write_behind(self, stream, buf, ctx)
   end
   return fail(self, "write", ok, more, mark)
 end

@@ -13,7 +13,7 @@ local PATIENCE = 1000
 -- is collected before that. The view, and a function that ends the task.
 return function(parent, capacity, fill, collected)
   local context, chan = raw.require "weft.context", raw.import "chan"
-  local ctx, stop = context.with_cancel(parent or context.background())
+  local ctx, stop = context.with_cancel(parent or context.current())
   local inner = chan(capacity)
   local view = inner:recv_only()
   local function send(v) return inner:send(v, ctx) end

@@ -142,7 +142,9 @@ end
 function File:close()
   local ok, err, code = raw.file_close(core_of(self, "close"))
   if type(ok) ~= "userdata" then return ok, err, code end
-  return finish(ok, "close", nil, 1)
+  -- It is closed whatever becomes of the task: nobody could do that again.
+  local ctx = raw.scoped[1] and raw.require("weft.context").background() or nil
+  return finish(ok, "close", ctx, 1)
 end
 
 local metatable = {

@@ -29,6 +29,11 @@ return {
       "const char *target = realpath(c->path, resolved);", "const char *target = NULL;" },
   },
 
+  { file = "lua/weft/internal/file.lua",
+    { "a file that was closed too late stays open", "context_io",
+      'raw.scoped[1] and raw.require("weft.context").background() or nil', "nil" },
+  },
+
   { file = "runtime/lib/fs.c",
     { "a small file is read though its context has ended", "fs",
       "if (wf_ctx_is_over(L, ctx)) return 2;\n  wf_check_can_park(vm, L, \"read_file\");", "" },
@@ -46,6 +51,8 @@ return {
   { file = "lua/weft/internal/feed.lua",
     { "a walk whose channel nobody has goes on for ever", "fs_walk fs_watch",
       '    if collected and not raw.ctx_ended(ctx) then collected() end\n    stop()\n', "" },
+    { "a walk outlives the context that it was begun under", "context_io",
+      "parent or context.current()", "parent or context.background()" },
     { "a walk without memory to tell of that leaves its reader", "embed/io_oom",
       "      if pcall(inner.close, inner, err) then break end\n" ..
       "      pcall(raw.yield)  -- memory is out; without the error nobody would know that\n" ..
@@ -92,6 +99,8 @@ return {
   },
 
   { file = "lua/weft/process.lua",
+    { "process.run minds its task's context rather than what it was given", "context_io",
+      "stdout, err, code = out:await(ctx)", "stdout, err, code = out:await()" },
     { "what is cut off in process.run leaves its pipes open", "unclosed",
       "if p[name] then p[name]:close() end", "" },
   },

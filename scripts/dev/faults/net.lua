@@ -37,6 +37,13 @@ return {
       "(void)wf_handle_wake_one(first, code);" },
   },
 
+  { file = "lua/weft/net.lua",
+    { "a dial with a limit swallows the end of its task's context", "context_io",
+      "if own then raw.scope_raise(own) end", "" },
+    { "a context is taken for options", "context_io",
+      "if is_ctx or opts ~= nil and", "if opts ~= nil and" },
+  },
+
   { file = "runtime/lib/stream.c",
     { "a write does not mind the context of its task", "net_buffer",
       "return ctx != NULL ? ctx : wf_scope_node(wf_vm_here);", "return ctx;" },
@@ -60,7 +67,11 @@ return {
     { "a reader whose buffer does not grow keeps the stream", "embed/io_oom",
       "take_into(stream)  -- without", "-- without" },
     { "a buffer waits for others and is forgotten", "net_buffer",
-      "if ctx == nil then return self:write(get(buf)) end", "do return true end" },
+      "if not ok and not raw.stream_begun(stream) then", "if false then" },
+    { "a buffer keeps what has begun to go out", "net_buffer",
+      "if not ok and not raw.stream_begun(stream) then", "if not ok then" },
+    { "the lines of a connection have no context", "context_io",
+      "local line, err = self:read_line(max, ctx)", "local line, err = self:read_line(max)" },
   },
 
   { file = "runtime/io/stream.c",
