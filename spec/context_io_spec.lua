@@ -98,6 +98,19 @@ describe("the task's own context", function()
   end)
 end)
 
+describe('a context that has ended', function()
+  it('is minded where nothing would have to wait', function()
+    assert.are.same({ nil, 'context canceled' }, { net.lookup('127.0.0.1', cancelled()) })
+    assert.are.same({ nil, 'context canceled' }, { process.start { 'true', ctx = cancelled() } })
+    for _, fn in ipairs { function() return net.lookup '127.0.0.1' end,
+      function() return process.start { 'true' } end } do
+      local ok, err = pcall(context.run, cancelled(), fn)
+      assert.is_false(ok)
+      has(tostring(err), 'context canceled')
+    end
+  end)
+end)
+
 describe('a context that is given', function()
   it('ends the lines of a connection', function()
     s.with_pair(function(a, b)

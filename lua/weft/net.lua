@@ -319,6 +319,8 @@ function net.lookup(host, opts, ctx)
   if resolver ~= "dns" and resolver ~= "system" then
     raw.bad_arg(2, "lookup", 'resolver as "dns" or "system"', resolver)
   end
+  local over, err = raw.ctx_over(ctx, "lookup", 3)
+  if over == nil then return nil, err end
   local is = raw.is_ip(host)
   if is and (family == 0 or family == is) then return { host } end
   if host == "" or host:find "[%z%s]" or is then return io_words("lookup", host, EINVAL) end

@@ -95,10 +95,8 @@ local function start(opts, fname, defaults)
   for i, name in ipairs(STREAMS) do
     streams[i] = stream_of(opts, name, defaults[i], fname)
   end
-  if ctx then
-    local over, err = raw.ctx_over(ctx, fname, 1)
-    if over == nil then return nil, err end
-  end
+  local over, err = raw.ctx_over(ctx, fname, 1)
+  if over == nil then return nil, err end
   local core, pid, a, b, c = raw.process_start(args, env, cwd, streams[1], streams[2], streams[3])
   if not core then return nil, pid, a end
   return or_kill(core, pcall(present, core, pid, ctx, a, b, c))
