@@ -4,9 +4,8 @@
 
 int main(int argc, char **argv) {
   static const oom_workload workloads[] = {
-      {.name = "chan"},    {.name = "select"}, {.name = "context"},
-      {.name = "time"},    {.name = "task"},   {.name = "coroutine"},
-      {.name = "require"}, {.name = "sync"},   {.name = "panic"},
-      {.name = "shared"}};
+      {.name = "chan"},  {.name = "select"},    {.name = "context"}, {.name = "time"},
+      {.name = "task"},  {.name = "coroutine"}, {.name = "require"}, {.name = "sync"},
+      {.name = "panic"}, {.name = "shared"}};
   return oom_main(workloads, sizeof workloads / sizeof workloads[0], argc, argv);
 }
