@@ -2,14 +2,17 @@
 -- n messages of 64 bytes, or of 16 KiB where arg is below 0, there and back, over so
 -- many connections at once; both ends in this process.
 local weft = require "weft"
-local buffer = require "string.buffer"
 local net = weft.net
 
+
 local function serve(listener)
-  local buf = buffer.new()
   for conn in listener do
     weft.go(function()
-      while conn:read_into(buf) do assert(conn:write_from(buf)) end
+      while true do
+        local data = conn:read()
+        if not data then break end
+        conn:write(data)
+      end
       conn:close()
     end)
   end
@@ -17,12 +20,10 @@ end
 
 local function client(address, message, count)
   local conn = assert(net.dial("tcp", address))
-  local bytes, answer = 0, buffer.new()
+  local bytes = 0
   for _ = 1, count do
     conn:write(message)
-    repeat assert(conn:read_into(answer)) until #answer >= #message
-    bytes = bytes + #answer
-    answer:reset()
+    bytes = bytes + #assert(conn:read_exactly(#message))
   end
   conn:close()
   return bytes
