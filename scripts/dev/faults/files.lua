@@ -35,7 +35,7 @@ return {
   },
 
   { file = "runtime/lib/fs.c",
-    { "a small file is read though its context has ended", "fs",
+    { "a small file is read though its context has ended", "context_io",
       "if (wf_ctx_is_over(L, ctx)) return 2;\n  wf_check_can_park(vm, L, \"read_file\");", "" },
   },
 
