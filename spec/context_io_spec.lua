@@ -142,6 +142,7 @@ describe('read_file', function()
       local n, text = select('#', fs.read_file(dir .. '/f')), fs.read_file(dir .. '/f')
       assert.are.same({ 1, size }, { n, #text })
     end
+    assert(fs.write_file(dir .. '/f', 'small'))
     assert.are.same({ nil, 'context canceled' }, { fs.read_file(dir .. '/f', cancelled()) })
     clean()
   end)
