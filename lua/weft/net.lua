@@ -156,8 +156,8 @@ function net.dial(network, address, opts, ctx)
   local limited, cancel = context.with_timeout(parent_of(ctx), timeout)
   local c, err, code = dial(network, address, opts, limited)
   cancel()
-  local own = not c and not ctx and raw.scoped[1] and context.current():err()
-  if own then raw.scope_raise(own) end
+  -- Raises when the task's own has ended.
+  if not c and not ctx then raw.ctx_over(nil, "dial", 4) end
   if not c and err == context.DeadlineExceeded and not (ctx and ctx:err()) then
     return nil, "timeout"
   end

@@ -253,8 +253,8 @@ local function bytes_elsewhere()
   return bytes
 end
 
--- As many threads for blocking calls as there may be, and some more: a call that comes while one
--- is about to end, as they do when they have none for long, gets another one.
+-- So many threads for blocking calls at a time. There may be more than there are calls: one that
+-- comes while a thread is about to end, as they do when they have none for long, gets another one.
 local function start_threads(n)
   local here, futures = sync.int(), {}
   for i = 1, n do

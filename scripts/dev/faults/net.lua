@@ -39,7 +39,7 @@ return {
 
   { file = "lua/weft/net.lua",
     { "a dial with a limit swallows the end of its task's context", "context_io",
-      "if own then raw.scope_raise(own) end", "" },
+      'if not c and not ctx then raw.ctx_over(nil, "dial", 4) end', "" },
     { "a context is taken for options", "context_io",
       "if is_ctx or opts ~= nil and", "if opts ~= nil and" },
   },

@@ -23,7 +23,7 @@ local function keep(c)
   return c
 end
 
--- The same by a buffer: what has been taken out of it has been written, nothing comes twice.
+-- There and back by a buffer: what has been taken out of it has been written, nothing comes twice.
 local function exchange_by_buffer(c)
   for i = 1, #WORDS do
     local head, tail = unpack(WORDS[i])
