@@ -188,6 +188,22 @@ describe('file', function()
     w:close()
   end)
 
+  it('may have calls in line when the program ends', function()
+    local r = proc.run([[
+      local weft = require 'weft'
+      local f = assert(weft.fs.open(arg[1], 'w+'))
+      for _ = 1, 8 do
+        weft.go(function()
+          f:write(('x'):rep(1e6))
+          f:sync()
+        end)
+      end
+      weft.yield()
+    ]], { args = { path } })
+    assert.are.equal('', r.err)
+    assert.are.equal(0, r.status)
+  end)
+
   it('is closed when it is collected', function()
     local function count()
       collectgarbage()

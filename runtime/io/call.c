@@ -29,9 +29,9 @@ static void destroy(wf_obj *obj) {
 // The VM is about to be closed.
 static void let_go(wf_obj *obj) {
   wf_caller *caller = (wf_caller *)obj;
-  bool made = caller->turns == NULL || caller->turns->queue.next == &caller->turn;
   leave_line(caller);
-  if (made && !caller->done) {
+  if (caller->made) {
+    caller->made = false;
     wf_call *call = caller->call;
     caller->call = NULL;
     call->caller = NULL;
@@ -59,7 +59,7 @@ static bool make(wf_caller *caller) {
   wf_loop *loop = &caller->event.obj.vm->worker->loop;
   int rc = wf_pool_start(loop, &caller->call->job);
   if (rc != 0) caller->call->code = rc;
-  return rc == 0;
+  return caller->made = rc == 0;
 }
 
 // Its results are there: they are for the task that waits, or else for nobody.
@@ -91,6 +91,7 @@ static void has_run(wf_pool_job *job) {
   wf_call *call = (wf_call *)job;
   wf_caller *caller = call->caller;
   wf_turns *turns = caller->turns;
+  caller->made = false;
   bool awaited = wf_event_is_awaited(&caller->event);
   if (call->kind->more != NULL && call->kind->more(call, awaited) && make(caller)) return;
   wf_obj *of = caller->of;
@@ -163,6 +164,7 @@ void wf_call_leave(wf_caller *caller) {
     // The object may have been closed meanwhile, and `more` sees to that.
     wf_u64_store(&call->job.stop, 1, WF_RELAXED);
   } else if (wf_pool_cancel(&call->job)) {
+    caller->made = false;
     finish(caller);
   }
 }

@@ -49,6 +49,7 @@ typedef struct wf_caller {
   wf_obj *of;       // whose turns these are; counted
   wf_link turn;
   bool begun;  // it stands in line or is made
+  bool made;   // its job is the pool's
   bool done;
 } wf_caller;
 

@@ -7,6 +7,7 @@
 
 #include "io/block.h"
 #include "sched/runtime.h"
+#include "task/guard.h"
 
 enum { MIN_ROOM = WF_SIZE(4096, 4), SMALLEST = WF_SIZE(64, 1), FEW = WF_SIZE(8, 1) };
 
@@ -69,7 +70,9 @@ static void release(wf_stream *s) {
   s->start = s->end = s->capacity = 0;
 }
 
-void wf_intake_free(wf_stream *s) { release(s); }
+void wf_intake_free(wf_stream *s) {
+  if (!s->pushing) release(s);
+}
 
 // A block leaves, and comes, as what it is to the allocator.
 void wf_intake_leave(wf_stream *s, wf_intake_rest *rest) {
@@ -110,14 +113,30 @@ static void resume(wf_stream *s) {
   if (!s->reading && s->end_code == 0 && unread(s) < WF_STREAM_AHEAD / 2) (void)wf_intake_start(s);
 }
 
+typedef struct push_job {
+  const char *at;
+  size_t size;
+} push_job;
+
+static int push_string(lua_State *L, void *ud) {
+  const push_job *j = ud;
+  lua_pushlstring(L, j->at, j->size);
+  return 1;
+}
+
+// Before the string is made scripts' finalisers may run, and use the stream.
 static void push(lua_State *L, wf_stream *s, const wf_want *want, size_t bytes) {
-  const char *at = s->buf != NULL ? s->buf + s->start : "";
-  size_t size = bytes;
+  push_job j = {.at = s->buf != NULL ? s->buf + s->start : "", .size = bytes};
   if (want->mode == WF_READ_LINE) {
-    size--;
-    if (size > 0 && at[size - 1] == '\r') size--;
+    j.size--;
+    if (j.size > 0 && j.at[j.size - 1] == '\r') j.size--;
   }
-  lua_pushlstring(L, at, size);
+  s->pushing = true;
+  int status = wf_guard(s->h.obj.vm, L, push_string, &j, 0, 1);
+  s->pushing = false;
+  if (status == 0) consume(s, bytes);
+  if (!wf_stream_is_open(s)) release(s);
+  if (status != 0) lua_error(L);
 }
 
 static wf_intake_result result(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
@@ -128,7 +147,6 @@ static wf_intake_result result(lua_State *L, wf_stream *s, const wf_want *want, 
     return WF_INTAKE_BYTES;
   }
   push(L, s, want, bytes);
-  consume(s, bytes);
   resume(s);
   return WF_INTAKE_BYTES;
 }
@@ -186,7 +204,7 @@ static void read_file(wf_stream *s) {
 }
 
 wf_intake_result wf_intake_try(lua_State *L, wf_stream *s, const wf_want *want, int *code) {
-  if (s->due || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;
+  if (s->due || s->pushing || !wf_list_empty(&s->readers)) return WF_INTAKE_WAIT;
   s->scanned = 0;
   wf_intake_result r = result(L, s, want, code);
   while (r == WF_INTAKE_WAIT && s->fd >= 0) {

@@ -24,7 +24,8 @@ static const char *refuse(const wf_obj *obj) {
   const wf_stream *s = (const wf_stream *)obj;
   if (!wf_stream_is_open(s)) return "closed connection";
   if (s->standard != 0 || s->h.uv == NULL) return "standard stream as connection";
-  if (s->out != NULL || s->due || !wf_list_empty(&s->readers) || !wf_list_empty(&s->writers)) {
+  if (s->out != NULL || s->due || s->pushing || !wf_list_empty(&s->readers) ||
+      !wf_list_empty(&s->writers)) {
     return "connection that is being read or written";
   }
   if (s->hangup != NULL) return "connection with a context";

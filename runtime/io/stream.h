@@ -57,6 +57,7 @@ typedef struct wf_stream {
   bool reading;         // libuv reads, or a thread does
   bool due;             // the first reader has been woken and has not taken its bytes yet,
   bool left;            // and the system still has them: it reads them itself
+  bool pushing;         // a string is being made of what is in the buffer, which has to stay
   // Writing.
   struct wf_out *out;  // what libuv has of a write that did not go out at once
   uint64_t begun_of;   // the task whose write began last that had to wait for others; 0: none

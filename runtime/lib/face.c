@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "task/face.h"
+
 #include "conc/after.h"
 #include "conc/ctx_share.h"
 #include "lib/arg.h"
 #include "lib/lib.h"
 #include "sched/runtime.h"
+#include "task/address.h"
 #include "task/codec.h"
 #include "task/guard.h"
 
@@ -100,7 +102,7 @@ static wf_face face_of(lua_State *L, int idx) {
 // Remembers the function at 2 as the face of the object, which is addressed by `ud`.
 static int remember(lua_State *L, void *ud) {
   wf_vm_push_ref(((const wf_obj *)ud)->vm, L, WF_REF_FACES);
-  lua_pushlightuserdata(L, ud);
+  wf_address_push(L, ud);
   lua_pushvalue(L, 2);
   lua_rawset(L, -3);
   return 0;
@@ -132,7 +134,7 @@ static wf_face push_whole(wf_vm *vm, lua_State *L, int idx) {
 // Pushes the function that is known as a face of the object, or nil.
 static bool push_known(wf_vm *vm, lua_State *L, wf_obj *obj, wf_face face) {
   wf_vm_push_ref(vm, L, WF_REF_FACES);
-  lua_pushlightuserdata(L, obj);
+  wf_address_push(L, obj);
   lua_rawget(L, -2);
   lua_remove(L, -2);
   // The address may have been another object's before.
@@ -168,7 +170,7 @@ static void push(wf_vm *vm, lua_State *L, wf_face face) {
     if (!push_known(vm, L, obj, face)) {
       push_closure(vm, L, top, face == WF_FACE_CANCEL ? l_cancel : l_stop);
       wf_vm_push_ref(vm, L, WF_REF_FACES);
-      lua_pushlightuserdata(L, obj);
+      wf_address_push(L, obj);
       lua_pushvalue(L, -3);
       lua_rawset(L, -3);
       lua_pop(L, 1);

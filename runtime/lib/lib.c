@@ -6,6 +6,7 @@
 #include "base/embedded.h"
 #include "lib/arg.h"
 #include "sched/runtime.h"
+#include "task/guard.h"
 #include "task/obj.h"
 #include "task/site.h"
 
@@ -99,6 +100,7 @@ static void keep_globals(wf_vm *vm, lua_State *L) {
 void wf_lib_open(wf_vm *vm, lua_State *L) {
   keep_globals(vm, L);
   wf_sites_open(vm, L);
+  wf_guard_open(vm, L);
   lua_createtable(L, 0, 2);
   lua_pushcfunction(L, wf_obj_gc);
   lua_setfield(L, -2, "__gc");

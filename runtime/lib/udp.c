@@ -9,6 +9,7 @@
 #include "lib/lib.h"
 #include "lib/stream.h"
 #include "sched/runtime.h"
+#include "task/address.h"
 #include "task/park.h"
 
 static wf_udp *udp_at(lua_State *L, const char *fname) {
@@ -66,7 +67,7 @@ static int done(lua_State *L, wf_udp *u, int nresults) {
 }
 
 static int push_datagram(lua_State *L) {
-  const uv_buf_t *buf = lua_touserdata(L, 1);
+  const uv_buf_t *buf = wf_address_at(L, 1);
   lua_pushlstring(L, buf->base, buf->len);
   return 1;
 }
@@ -107,7 +108,7 @@ static int l_udp_receive(lua_State *L) {
     return n == UV_EAGAIN ? park(L, u, true, ctx, fname) : wf_door_io_code(L, (int)n);
   }
   uv_buf_t buf = {.base = buffer, .len = (size_t)n};
-  lua_pushlightuserdata(L, &buf);
+  wf_address_push(L, &buf);
   int status = lua_pcall(L, 1, 1, 0);
   give_buffer(vm, buffer);
   if (status != 0) lua_error(L);

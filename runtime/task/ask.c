@@ -7,6 +7,7 @@
 #include "sched/runtime.h"
 #include "sched/workers.h"
 #include "task/codec.h"
+#include "task/guard.h"
 #include "task/site.h"
 #include "task/task.h"
 
@@ -147,8 +148,8 @@ static void append(lua_State *L, int all) {
   lua_pop(L, 1);
 }
 
-static int collect(lua_State *L) {
-  const asking *a = lua_touserdata(L, 1);
+static int collect(lua_State *L, void *ud) {
+  const asking *a = ud;
   lua_newtable(L);
   int all = lua_gettop(L);
   (void)wf_codec_open(a->vm, L);
@@ -207,9 +208,7 @@ void wf_ask_tasks(wf_vm *vm, lua_State *L) {
   a.replies = lua_newuserdata(L, n * (sizeof *a.replies + sizeof *a.questions));
   a.questions = (question **)(void *)(a.replies + n);
   ask_all(&a);
-  lua_pushcfunction(L, collect);
-  lua_pushlightuserdata(L, &a);
-  int status = lua_pcall(L, 1, 1, 0);
+  int status = wf_guard(vm, L, collect, &a, 0, 1);
   for (uint32_t i = 0; i < a.n; i++) wf_message_free(&a.replies[i].answer);
   if (status != 0) lua_error(L);
   lua_replace(L, -2);

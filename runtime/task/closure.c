@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sched/runtime.h"
+#include "task/address.h"
 #include "task/guard.h"
 #include "task/template.h"
 
@@ -170,7 +171,7 @@ static int enter(lua_State *L, void *ud) {
   if (found) {
     job->closures->by_proto = true;
     wf_vm_push_ref(job->vm, L, WF_REF_PROTOS);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)wf_code_bytecode(function));
+    wf_address_push(L, wf_code_bytecode(function));
     lua_pushvalue(L, 2);
     lua_rawset(L, -3);
   }
@@ -193,7 +194,7 @@ static wf_closure *pop_entry(wf_vm *vm, lua_State *L) {
 static wf_closure *entry_of_sibling(wf_vm *vm, lua_State *L, int idx) {
   const void *function = lua_topointer(L, idx);
   wf_vm_push_ref(vm, L, WF_REF_PROTOS);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)wf_code_bytecode(function));
+  wf_address_push(L, wf_code_bytecode(function));
   lua_rawget(L, -2);
   lua_remove(L, -2);
   return pop_entry(vm, L);

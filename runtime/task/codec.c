@@ -5,7 +5,6 @@
 #include <lauxlib.h>
 
 #include "sched/runtime.h"
-#include "task/guard.h"
 #include "task/scratch.h"
 
 // The metatable of the environments of functions that have come from another VM.
@@ -22,7 +21,6 @@ wf_codec *wf_codec_open(wf_vm *vm, lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, "too many values");
   wf_names names = {{0}};
   int top = lua_gettop(L);
-  wf_guard_open(vm, L);
   wf_closure_open(vm, L);
   make_env_type(vm, L);
   lua_createtable(L, WF_CODEC_KEYS, 0);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "task/address.h"
 #include "task/cycles.h"
 #include "task/obj.h"
 
@@ -95,7 +96,7 @@ bool wf_core_copy_label(wf_core *core, wf_obj *stub) {
 // weak tables until that has run, and soon finalises the userdata, which would end what a script
 // has just been given. A userdata about to be finalised is taken out at once.
 static void push_key_beside(lua_State *L, const wf_core *core) {
-  lua_pushlightuserdata(L, (char *)(uintptr_t)core + 1);  // no core's address
+  wf_address_push(L, (const char *)core + 1);  // no core's address
 }
 
 static void set_known(lua_State *L, int proxies, int idx) {
@@ -119,7 +120,7 @@ void wf_core_remember(wf_vm *vm, lua_State *L, const wf_core *core, int idx) {
     push_key_beside(L, core);
     set_known(L, top + 1, top + 2);
   }
-  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  wf_address_push(L, core);
   set_known(L, top + 1, idx);
   lua_settop(L, top);
 }
@@ -138,7 +139,7 @@ void wf_core_push_known(wf_vm *vm, lua_State *L, const wf_core *core) {
   int top = lua_gettop(L);
   if (vm->refs[WF_REF_PROXIES] != LUA_NOREF) {
     wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-    lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+    wf_address_push(L, core);
     lua_rawget(L, -2);
     // The address may have been another core's before.
     const wf_obj *obj = lua_isnil(L, -1) ? NULL : wf_obj_any(L, lua_gettop(L));
@@ -177,7 +178,7 @@ void wf_core_forget(wf_vm *vm, lua_State *L, const wf_core *core) {
   if (vm->refs[WF_REF_PROXIES] == LUA_NOREF) return;
   int top = lua_gettop(L);
   wf_vm_push_ref(vm, L, WF_REF_PROXIES);
-  lua_pushlightuserdata(L, (void *)(uintptr_t)core);
+  wf_address_push(L, core);
   take_out(L, top + 1);
   push_key_beside(L, core);
   take_out(L, top + 1);

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 #include "task/guard.h"
 
+#include "task/address.h"
+
 typedef struct call {
   wf_guard_fn fn;
   void *ud;
 } call;
 
 static int run(lua_State *L) {
-  const call *c = lua_touserdata(L, 1);
+  const call *c = wf_address_at(L, 1);
   return c->fn(L, c->ud);
 }
 
@@ -21,7 +23,7 @@ int wf_guard(wf_vm *vm, lua_State *L, wf_guard_fn fn, void *ud, int nargs, int n
   int first = lua_gettop(L) - nargs + 1;
   wf_vm_push_ref(vm, L, WF_REF_GUARD);
   if (nargs > 0) lua_insert(L, first);
-  lua_pushlightuserdata(L, &c);
+  wf_address_push(L, &c);
   if (nargs > 0) lua_insert(L, first + 1);
   return lua_pcall(L, nargs + 1, nresults, 0);
 }

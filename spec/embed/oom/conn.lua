@@ -100,7 +100,9 @@ local function give_up(c)
   if try(weft.go, cancel) then
     local _, data, err = try(c.read, c, ctx)
     assert(not data)
-    local fine = not err or err == 'context canceled' or closing and err == 'closed'
+    -- The end: who accepted it had no memory to serve it.
+    local fine = not err or err == 'context canceled' or err == 'eof'
+      or closing and err == 'closed'
     assert(fine or support.is_oom(err), err)
   end
 end

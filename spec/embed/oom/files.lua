@@ -60,8 +60,11 @@ local function work()
   text = call(fs.read_file, COPY)
   assert(not text or text == LONG or text == '')
   call(fs.copy, WHOLE, COPY)
-  local other = call(fs.temp_file)
-  if other then call(other.close, other) end
+  local other, name = call(fs.temp_file)
+  if other then
+    os.remove(name)
+    call(other.close, other)
+  end
   call(fs.stat, WHOLE)
 end
 
