@@ -37,8 +37,9 @@ uint32_t wf_handle_site(wf_vm *vm, lua_State *L) {
 }
 
 wf_handle *wf_handle_new(wf_vm *vm, lua_State *L, const wf_kind *kind) {
+  uint32_t site = wf_handle_site(vm, L);  // first: it may raise, and the object is not one yet
   wf_handle *h = (wf_handle *)wf_obj_new(vm, L, kind, &wf_tag_handle);
-  h->site = wf_handle_site(vm, L);
+  h->site = site;
   return h;
 }
 

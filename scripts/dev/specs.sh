@@ -85,6 +85,23 @@ tested() {
     rm -rf "$logs"
 }
 
+# in_lane COMMAND…: runs it beside at most `lanes` - 1 others; what it says is said by end_lanes,
+# in the order of the starts.
+lanes=2 outputs='' in_lanes=()
+in_lane() {
+    [[ $outputs ]] || outputs=$(mktemp -d)
+    while [[ $(jobs -rp | wc -l) -ge $lanes ]]; do wait -n || true; done
+    "$@" >"$outputs/$(printf %04d ${#in_lanes[@]})" 2>&1 &
+    in_lanes+=($!)
+}
+end_lanes() {
+    [[ $outputs ]] || return 0
+    wait "${in_lanes[@]}" || true
+    cat "$outputs"/*
+    rm -rf "$outputs"
+    outputs='' in_lanes=()
+}
+
 # run_busted NAME FILE…
 run_busted() {
     local name=$1 arguments=()
@@ -126,15 +143,18 @@ run_lua_specs() {
     # Each file by itself where the order is random: a seed soon repeats what a file does, and what
     # hangs in one does not keep the others from running.
     elif [[ $tree == build/torture ]]; then
-        for file in "${files[@]}"; do run_busted "${file#spec/}, seed $seed" "$file"; done
+        for file in "${files[@]}"; do in_lane run_busted "${file#spec/}, seed $seed" "$file"; done
+        end_lanes
         for file in "${cores[@]}"; do run_with "$workers" "${file#spec/}" "$file"; done
     # Elsewhere many in one process, as they may disturb each other in scripts too; not all, or
     # what hangs would be found late, and a slow machine be taken for a hang.
     else
         local at step=16
         for ((at = 0; at < ${#files[@]}; at += step)); do
-            run_busted "specs from ${files[at]#spec/} on, seed $seed" "${files[@]:at:step}"
+            in_lane run_busted "specs from ${files[at]#spec/} on, seed $seed" \
+                "${files[@]:at:step}"
         done
+        end_lanes
         run_with "$workers" "cores" "${cores[@]}"
     fi
     [[ ! $short && ${#reals[@]} -gt 0 ]] || return 0
@@ -145,11 +165,10 @@ run_lua_specs() {
 
 # Two at a time (memcheck: one, beside Lua's), then those that measure time, each by itself.
 run_c_specs() {
-    local file name alone=() lanes=2 outputs
+    local file name alone=()
     local folders=(-path 'spec/c/*_test.c' -o -path 'spec/embed/*.c')
     [[ $tree != build/release ]] || folders+=(-o -path 'spec/model/*_model.c')
     [[ $kind != memcheck ]] || lanes=1
-    outputs=$(mktemp -d)
     while read -r file; do
         name=${file#spec/}
         name=${name%.c}
@@ -158,12 +177,9 @@ run_c_specs() {
             alone+=("$name")
             continue
         fi
-        while [[ $(jobs -rp | wc -l) -ge $lanes ]]; do wait -n; done
-        tested "$name" "$root/$tree/spec/$name" >"$outputs/${name//\//-}" 2>&1 &
+        in_lane tested "$name" "$root/$tree/spec/$name"
     done < <(spec_files "${folders[@]}")
-    wait
-    cat "$outputs"/* 2>/dev/null || true
-    rm -rf "$outputs"
+    end_lanes
     for name in "${alone[@]}"; do tested "$name" "$root/$tree/spec/$name"; done
 }
 
@@ -179,7 +195,8 @@ run_memcheck() {
         [[ ! $short ]] || export WEFT_EVERY=61
         WEFT_TEST_SEED=$seed run_c_specs
     ) >"$output" 2>&1 &
-    WEFT_BIN=$script WEFT_BUILD=${tree#build/}-memcheck WEFT_JIT=off run_lua_specs
+    # The C specs are a job too.
+    lanes=3 WEFT_BIN=$script WEFT_BUILD=${tree#build/}-memcheck WEFT_JIT=off run_lua_specs
     wait
     cat "$output"
     rm -f "$output"
