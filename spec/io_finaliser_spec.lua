@@ -24,6 +24,7 @@ local ARM = [[
     for _ = 1, 20 do arm() end
     collectgarbage('setpause', 10)
     collectgarbage('setstepmul', 10000)
+    collectgarbage()  -- at whose end they begin to count
   end
   -- Those of 1 to COUNT that were not seen once.
   local seen, twice = {}, 0
@@ -117,5 +118,13 @@ describe('a finaliser', function()
       for line in f:lines() do see(line) end
       finish()
     ]], '0\t0\ttrue\n')
+  end)
+
+  it('may do anything', function()
+    local first = proc.seed() or os.time()
+    for seed = first, first + proc.much(4, 100, 'asan') - 1 do
+      local r = proc.weft { 'spec/torture/finalisers_io.lua', tostring(seed) }
+      assert.are.same({ seed, 'over\n', '', 0 }, { seed, r.out, r.err, r.status })
+    end
   end)
 end)
